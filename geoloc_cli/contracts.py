@@ -1,0 +1,84 @@
+"""One Protocol per seam: what a backend of each kind must offer.
+
+Backends are built by `registry.create` from a spec (a name and strict options) inside the process that uses them;
+specs and records travel between processes, built backends never do. Arrays are numpy's on every seam.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from geoloc_cli.features.local import LocalFeatures
+    from geoloc_cli.types import Belief, Failure, Fix, Photo, PriorGuess
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+class Prior(Protocol):
+    """Photo -> belief. A prior that knows nothing returns None, never a guess."""
+
+    name: str
+
+    def believe(self, photo: Photo) -> tuple[Belief, PriorGuess] | None: ...
+
+
+class Features(Protocol):
+    """Upright picture -> keypoints and what they look like."""
+
+    name: str
+
+    def extract(self, gray: NDArray[np.uint8]) -> LocalFeatures:
+        """gray: (H, W) uint8, C-contiguous. Returns no features rather than raising on a blank picture."""
+        ...
+
+
+class Descriptor(Protocol):
+    """One photo -> one vector of unit length, so that the inner product of two is their cosine similarity."""
+
+    name: str
+    dim: int
+
+    def describe(self, features: LocalFeatures) -> NDArray[np.float32]:
+        """Returns (dim,) float32 of unit length. Raises TooFewFeatures where there is nothing to describe."""
+        ...
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """What was learned from the indexed photos; an index keeps it and `restore`s the descriptor from it."""
+        ...
+
+
+class Matcher(Protocol):
+    """Pair of photos -> correspondences."""
+
+    name: str
+
+    def match(self, query: LocalFeatures, reference: LocalFeatures) -> NDArray[np.int32]:
+        """Returns (M, 2) int32: row of the query's keypoint, row of the reference's; each at most once."""
+        ...
+
+
+class ParallelMap(Protocol):
+    """The same map over items wherever it runs (`engine/`): results in input order, a bounded number in flight.
+
+    `build` names a callable as `module:function`; it is called once in each worker with `spec` (plain JSON) and
+    returns the function that is applied to each item.
+    """
+
+    def __call__(self, build: str, spec: dict[str, Any], items: Iterable[Item]) -> Iterator[Any]: ...
+
+
+class Writer(Protocol):
+    """Takes answers one by one, in input order; what was written before an interruption stays written."""
+
+    def write(self, answer: Fix | Failure) -> None: ...
+
+    def close(self) -> None: ...
+
+
+Worker = Callable[[Item], Result]

@@ -1,0 +1,1 @@
+"""The same map over photos, on local processes."""

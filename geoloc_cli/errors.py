@@ -1,0 +1,102 @@
+"""The errors of the project, and the exit status of each.
+
+    GeolocError
+    ├── PhotoError            this photo failed, the run goes on: it becomes a Failure line
+    │   ├── PhotoNotFound         missing, vanished, unreadable, a directory or a broken link
+    │   ├── NotAPhoto             not a picture, empty, truncated, or of a format that is not read
+    │   ├── PhotoTooLarge         more pixels than the limit (a decompression bomb, or a gigantic picture)
+    │   ├── NoPosition            a photo to be indexed says nowhere where it was taken
+    │   └── TooFewFeatures        nothing on the picture to describe it by
+    └── RunError              the run must stop: one sentence on stderr, `exit_code` as exit status
+        ├── UsageError            the call was wrong (2)
+        ├── ConfigError           a setting is wrong (2)
+        ├── UnknownBackend        no backend of this name, or an option it does not have (2)
+        ├── MissingExtra          the backend needs `pip install 'geoloc[...]'` (2)
+        ├── IndexMissing          there is no index at this place (3)
+        ├── IndexMismatch         the index was made with another describer or a newer version (4)
+        ├── IndexDamaged          a file of the index is not what was written (10)
+        ├── IndexLocked           another process is writing to the index (11)
+        └── DiskFull              no room left; what was committed is kept (12)
+
+Exit status: 0 all photos handled, 1 some photos failed, 2 the call was wrong, 130 interrupted; the others as above.
+Every error takes one message, a sentence that names the file and the remedy, so that errors pickle.
+"""
+
+from __future__ import annotations
+
+EXIT_OK = 0
+EXIT_SOME_FAILED = 1
+EXIT_USAGE = 2
+EXIT_INTERRUPTED = 130
+
+
+class GeolocError(Exception):
+    """Root of everything that this project raises on purpose."""
+
+
+class PhotoError(GeolocError):
+    """One photo failed; `code` names the kind in the record."""
+
+    code = "photo_error"
+
+
+class PhotoNotFound(PhotoError):
+    code = "not_found"
+
+
+class NotAPhoto(PhotoError):
+    code = "not_a_photo"
+
+
+class PhotoTooLarge(PhotoError):
+    code = "too_large"
+
+
+class NoPosition(PhotoError):
+    code = "no_position"
+
+
+class TooFewFeatures(PhotoError):
+    code = "too_few_features"
+
+
+class RunError(GeolocError):
+    """The run must stop; `exit_code` is the program's exit status."""
+
+    exit_code = 2
+
+
+class UsageError(RunError):
+    exit_code = 2
+
+
+class ConfigError(RunError):
+    exit_code = 2
+
+
+class UnknownBackend(RunError):
+    exit_code = 2
+
+
+class MissingExtra(RunError):
+    exit_code = 2
+
+
+class IndexMissing(RunError):
+    exit_code = 3
+
+
+class IndexMismatch(RunError):
+    exit_code = 4
+
+
+class IndexDamaged(RunError):
+    exit_code = 10
+
+
+class IndexLocked(RunError):
+    exit_code = 11
+
+
+class DiskFull(RunError):
+    exit_code = 12

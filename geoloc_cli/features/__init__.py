@@ -1,0 +1,1 @@
+"""Photo -> keypoints, and pair of photos -> matches."""

@@ -1,0 +1,34 @@
+"""The container of one photo's local features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFeatures:
+    """Keypoints of one upright picture and what they look like.
+
+    keypoints: (N, 4) float32: x, y in pixels of the described picture (centre of the top-left pixel at (0.5, 0.5)),
+        scale in pixels, orientation in radians.
+    descriptors: (N, D) uint8, RootSIFT times 512 (`features/sift.py`), or float32 for learned features.
+    width, height: size in pixels of the picture that was described, which may be smaller than the photo.
+    """
+
+    keypoints: NDArray[np.float32]
+    descriptors: NDArray[np.uint8] | NDArray[np.float32]
+    width: int
+    height: int
+
+    def __post_init__(self) -> None:
+        n = len(self.keypoints)
+        if self.keypoints.shape != (n, 4) or self.keypoints.dtype != np.float32:
+            raise ValueError(f"keypoints are (N, 4) float32, not {self.keypoints.shape} {self.keypoints.dtype}")
+        if self.descriptors.ndim != 2 or len(self.descriptors) != n:
+            raise ValueError(f"descriptors are (N, D) with N = {n}, not {self.descriptors.shape}")
+
+    def __len__(self) -> int:
+        return len(self.keypoints)

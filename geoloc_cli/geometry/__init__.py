@@ -1,0 +1,1 @@
+"""Two-view geometry and rigid motions; arrays in, arrays out."""

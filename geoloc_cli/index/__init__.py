@@ -1,0 +1,1 @@
+"""The store on disk, and exact and FAISS search in it inside a belief."""

@@ -1,0 +1,1 @@
+"""Search, verify, re-rank, and the position from verified neighbours."""

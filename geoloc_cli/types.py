@@ -1,0 +1,204 @@
+"""The nouns of the project, in the order of the pipeline: Photo, Camera, Belief, Candidate, Pose, Fix, Failure.
+
+Standard library only. Positions are WGS84 degrees, latitude first; lengths are metres; angles are degrees.
+`radius_m` means the same thing everywhere: the radius of the circle about (lat, lon) that holds 90 % of the probability.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+Status = Literal["ok", "unlocated", "error"]
+Stage = Literal["prior", "retrieval", "rerank", "pose"]
+
+
+def _check_place(lat: float, lon: float) -> None:
+    if not (math.isfinite(lat) and -90.0 <= lat <= 90.0):
+        raise ValueError(f"latitude {lat} is not within -90 to 90 degrees")
+    if not (math.isfinite(lon) and -180.0 <= lon <= 180.0):
+        raise ValueError(f"longitude {lon} is not within -180 to 180 degrees")
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a photo is said to have been taken, and by whom it is said (`source`: `exif`, `xmp` or `file`).
+
+    `alt_m` counts from the datum that `alt_datum` names; nobody mixes the two (they differ by up to 105 m).
+    `heading_deg` is clockwise from the north that `heading_ref` names.
+    `radius_m` is None where the source says nothing of its accuracy.
+    """
+
+    lat: float
+    lon: float
+    alt_m: float | None = None
+    alt_datum: Literal["ellipsoid", "sea_level"] | None = None
+    heading_deg: float | None = None
+    heading_ref: Literal["true", "magnetic"] | None = None
+    radius_m: float | None = None
+    source: str = "exif"
+
+    def __post_init__(self) -> None:
+        _check_place(self.lat, self.lon)
+        if self.radius_m is not None and not (math.isfinite(self.radius_m) and self.radius_m >= 0):
+            raise ValueError(f"radius_m {self.radius_m} is not a length")
+
+
+@dataclass(frozen=True, slots=True)
+class Camera:
+    """Intrinsics of an upright picture, in COLMAP's model names and parameter order.
+
+    `params` are pixels of a `width` x `height` picture with the centre of the top-left pixel at (0.5, 0.5).
+    `source` says how the focal length was come by; `focal_std` is its relative standard deviation (0.05 = 5 %).
+    """
+
+    model: str
+    width: int
+    height: int
+    params: tuple[float, ...]
+    source: str
+    focal_std: float
+
+    @property
+    def focal_px(self) -> float:
+        """The focal length in pixels (the mean of fx and fy where the model has both)."""
+        if self.model in ("PINHOLE", "OPENCV", "OPENCV_FISHEYE", "FULL_OPENCV"):
+            return (self.params[0] + self.params[1]) / 2.0
+        return self.params[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A photograph as its file describes it, before a pixel is decoded.
+
+    `path` is the name by which the user gave it (undecodable bytes as surrogates). `width` and `height` are upright,
+    after the EXIF `orientation` (1 to 8). `notes` are doubts about its metadata, each one sentence.
+    """
+
+    path: str
+    width: int
+    height: int
+    orientation: int = 1
+    position: Position | None = None
+    taken_at: str | None = None  # ISO 8601, with offset where the file gives one
+    make: str | None = None
+    model: str | None = None
+    camera: Camera | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """One von Mises-Fisher component of a belief; `radius_m` holds 90 % of it, `weight` is its share of the whole."""
+
+    lat: float
+    lon: float
+    radius_m: float
+    weight: float
+
+    def __post_init__(self) -> None:
+        _check_place(self.lat, self.lon)
+        if not (math.isfinite(self.radius_m) and self.radius_m > 0):
+            raise ValueError(f"radius_m {self.radius_m} is not a positive length")
+        if not (math.isfinite(self.weight) and self.weight >= 0):
+            raise ValueError(f"weight {self.weight} is not a share")
+
+
+@dataclass(frozen=True, slots=True)
+class Belief:
+    """A probability over places on the Earth: a mixture of components, and a share `spread` evenly over the globe.
+
+    The weights and `spread` add up to one. `spread` is what the source admits it might have got wrong.
+    """
+
+    components: tuple[Component, ...] = ()
+    spread: float = 1.0
+
+    def __post_init__(self) -> None:
+        total = self.spread + sum(c.weight for c in self.components)
+        if not math.isclose(total, 1.0, abs_tol=1e-6) or not -1e-9 <= self.spread <= 1 + 1e-9:
+            raise ValueError(f"a belief's weights and spread add up to one, these to {total:.6f}")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An indexed photo that may show the query's place, with the evidence for it.
+
+    `similarity` is the cosine of the global descriptors; `matches` and `inliers` are None until verified; `score` is
+    what the candidates are ordered by (the formula is stated in `retrieval/rerank.py`).
+    """
+
+    photo: str
+    lat: float
+    lon: float
+    similarity: float
+    prior_distance_km: float | None = None
+    score: float = 0.0
+    matches: int | None = None
+    inliers: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """Where a camera is and how it is held: `x_in_cam = cam_from_map * x_in_map`, COLMAP's camera axes."""
+
+    map: str
+    georeferenced: bool
+    rotation_wxyz: tuple[float, float, float, float]
+    translation: tuple[float, float, float]
+    center_in_map: tuple[float, float, float]
+    center_in_enu: tuple[float, float, float] | None
+    heading_deg: float | None
+    pitch_deg: float | None
+    roll_deg: float | None
+    inliers: int
+    inlier_ratio: float
+    reprojection_px: float
+    position_std_m: tuple[float, float, float] | None
+    rotation_std_deg: tuple[float, float, float] | None
+    solver: str
+
+
+@dataclass(frozen=True, slots=True)
+class PriorGuess:
+    """What one prior said, kept in the record as evidence."""
+
+    name: str
+    lat: float
+    lon: float
+    radius_m: float
+    rationale: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """The answer for one photo that was handled: located (`ok`), or honestly not (`unlocated`, with its reason).
+
+    `confidence` is the probability that the answer is within 1 km. `reason` is one of `not_in_index`,
+    `too_few_matches`, `prior_disagrees` where `status` is `unlocated`.
+    """
+
+    photo: str
+    status: Literal["ok", "unlocated"]
+    stage: Stage | None
+    lat: float | None
+    lon: float | None
+    alt_m: float | None
+    radius_m: float | None
+    confidence: float
+    belief: Belief
+    reason: str | None = None
+    candidates: tuple[Candidate, ...] = ()
+    pose: Pose | None = None
+    priors: tuple[PriorGuess, ...] = ()
+    timing_ms: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A photo that could not be handled: a value that flows to the output beside the fixes, never an exception."""
+
+    photo: str
+    code: str
+    message: str
