@@ -1,0 +1,167 @@
+"""Does a candidate show the query's place? Matches, two-view geometry, and how surprising their agreement is.
+
+The evidence of a pair is minus the base-10 logarithm of the expected number of models that would gather as many inliers
+among as many matches by chance (the a-contrario number of false alarms: Moisan and Stival 2004, equation 5):
+
+    NFA = (n - s) * C(n, k) * C(k, s) * alpha^(k - s)
+
+with n matches, k inliers, s matches in a minimal sample (4 for a homography, 7 for a fundamental matrix) and alpha the
+chance that a random match falls within the tolerance: a disc of the picture for a homography, a strip along the
+epipolar line for a fundamental matrix.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloc_cli.errors import UsageError
+from geoloc_cli.features.local import LocalFeatures
+from geoloc_cli.features.match import match_unit
+from geoloc_cli.features.sift import unit_descriptors
+from geoloc_cli.geometry.colmap import RobustModel, estimate_fundamental, estimate_homography
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyOptions:
+    """Options of verification.
+
+    Every candidate is first compared by `quick_query` keypoints of the query, of the largest scales; it stops once
+    `enough` candidates are verified. Where none is, the `retry` most promising are compared by `full_query` keypoints.
+    `min_evidence` of 12 is a millionth of a millionth chance under independence; matches on repeated structure are not
+    independent, and photographs of other places and of other ends of a street were seen to reach 5.
+    """
+
+    quick_query: int = 640
+    full_query: int = 4096
+    enough: int = 6
+    retry: int = 4
+    max_ratio: float = 0.8
+    homography_px: float = 6.0
+    fundamental_px: float = 4.0
+    min_evidence: float = 12.0
+
+    def check(self) -> None:
+        if not 8 <= self.quick_query <= self.full_query:
+            raise UsageError(f"quick_query is {self.quick_query}; give 8 to full_query ({self.full_query}) keypoints.")
+        if self.enough < 1 or self.retry < 0:
+            raise UsageError("enough is at least 1 and retry at least 0.")
+        if self.homography_px <= 0 or self.fundamental_px <= 0:
+            raise UsageError("homography_px and fundamental_px are lengths above 0.")
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What comparing the query with one candidate gave.
+
+    `inliers` and `evidence` are those of the better of the two models; `planar` says that the homography alone
+    explains the match. `center_in_query` is where the candidate's principal point falls in the query, in pixels from
+    the query's own (x right, y down), where the homography is a usable one; None otherwise.
+    """
+
+    matches: int
+    inliers: int
+    evidence: float
+    planar: bool
+    center_in_query: tuple[float, float] | None
+
+
+NOTHING = Verification(0, 0, 0.0, False, None)
+
+
+def chance_evidence(matches: int, inliers: int, sample: int, alpha: float) -> float:
+    """-log10 NFA of `inliers` among `matches` (see the module's formula), never below zero."""
+    if inliers <= sample:
+        return 0.0
+    log_nfa = (
+        math.log10(matches - sample)
+        + _log10_binomial(matches, inliers)
+        + _log10_binomial(inliers, sample)
+        + (inliers - sample) * math.log10(min(1.0, alpha))
+    )
+    return max(0.0, -log_nfa)
+
+
+def _log10_binomial(n: int, k: int) -> float:
+    return (math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)) / math.log(10.0)
+
+
+class Query:
+    """The query's features, prepared once for all candidates."""
+
+    def __init__(self, features: LocalFeatures) -> None:
+        self.features = features
+        self.unit = unit_descriptors(features)
+
+
+def verify_pair(query: Query, reference: LocalFeatures, max_query: int, options: VerifyOptions) -> Verification:
+    """Compares the first `max_query` keypoints of the query (the largest scales) with all of the reference's."""
+    pairs = match_unit(query.unit[:max_query], unit_descriptors(reference), options.max_ratio)
+    if len(pairs) < 5:
+        return Verification(len(pairs), 0, 0.0, False, None)
+    in_query = query.features.keypoints[pairs[:, 0], :2].astype(np.float64)
+    in_reference = reference.keypoints[pairs[:, 1], :2].astype(np.float64)
+    width, height = query.features.width, query.features.height
+    area = float(width * height)
+    plane = estimate_homography(in_reference, in_query, max_error_px=options.homography_px)
+    epipolar = estimate_fundamental(in_reference, in_query, max_error_px=options.fundamental_px)
+    plane_inliers = _distinct(in_query, plane)
+    epipolar_inliers = _distinct(in_query, epipolar)
+    disc = math.pi * options.homography_px**2 / area
+    strip = 2.0 * options.fundamental_px * math.hypot(width, height) / area
+    plane_evidence = chance_evidence(len(pairs), plane_inliers, 4, disc)
+    epipolar_evidence = chance_evidence(len(pairs), epipolar_inliers, 7, strip)
+    planar = plane_evidence > 0 and plane_inliers >= 0.7 * epipolar_inliers
+    center = None
+    if planar and plane is not None:
+        center = _center_in_query(plane.matrix, reference, query.features)
+    if plane_evidence >= epipolar_evidence:
+        return Verification(len(pairs), plane_inliers, plane_evidence, planar, center)
+    return Verification(len(pairs), epipolar_inliers, epipolar_evidence, planar, center)
+
+
+def _distinct(points: NDArray[np.float64], model: RobustModel | None) -> int:
+    """Inliers at distinct places: SIFT gives one place several orientations, which agree but are no new evidence."""
+    if model is None:
+        return 0
+    return len(np.unique(np.round(points[model.inliers]), axis=0))
+
+
+def _center_in_query(
+    query_from_reference: NDArray[np.float64], reference: LocalFeatures, query: LocalFeatures
+) -> tuple[float, float] | None:
+    center = np.array([reference.width / 2.0, reference.height / 2.0, 1.0])
+    x, y, scale = query_from_reference @ center
+    corners = np.array([[0, 0, 1], [reference.width, 0, 1], [0, reference.height, 1]], np.float64)
+    depths = corners @ query_from_reference[2]
+    if scale == 0 or (depths * scale <= 0).any():
+        return None  # the picture crosses the horizon of the plane: its centre has no place in the query
+    offset = (float(x / scale) - query.width / 2.0, float(y / scale) - query.height / 2.0)
+    # Beyond three pictures away the extrapolation is worth nothing.
+    return offset if math.hypot(*offset) < 3.0 * max(query.width, query.height) else None
+
+
+def verify_candidates(
+    query: LocalFeatures, references: Sequence[Callable[[], LocalFeatures]], options: VerifyOptions
+) -> list[Verification | None]:
+    """Verifies candidates in the order given, each loaded when its turn comes; None for those that were not needed."""
+    prepared = Query(query)
+    found: list[Verification | None] = [None] * len(references)
+    verified = 0
+    for i, load in enumerate(references):
+        if verified >= options.enough:
+            break
+        found[i] = result = verify_pair(prepared, load(), options.quick_query, options)
+        verified += result.evidence >= options.min_evidence
+    if verified or len(query) <= options.quick_query:
+        return found
+    promising = sorted(range(len(references)), key=lambda i: -(found[i] or NOTHING).inliers)[: options.retry]
+    for i in promising:
+        result = verify_pair(prepared, references[i](), options.full_query, options)
+        if result.evidence > (found[i] or NOTHING).evidence:
+            found[i] = result
+    return found

@@ -1,0 +1,85 @@
+"""Matching against a slow exact truth, and SIFT on pictures with and without texture."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from geoloc_cli.features.local import LocalFeatures
+from geoloc_cli.features.match import MutualNearest, MutualNearestOptions, match_unit
+from geoloc_cli.features.sift import SiftFeatures, SiftOptions, unit_descriptors
+
+
+def unit_rows(rng: np.random.Generator, n: int, dim: int = 16) -> np.ndarray:
+    rows = rng.normal(size=(n, dim)).astype(np.float32)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def slow_matches(a: np.ndarray, b: np.ndarray, max_ratio: float) -> list[tuple[int, int]]:
+    found = []
+    for i, row in enumerate(a):
+        distances = np.linalg.norm(b - row, axis=1)
+        j = int(distances.argmin())
+        second = np.delete(distances, j).min()
+        if int(np.linalg.norm(a - b[j], axis=1).argmin()) == i and distances[j] < max_ratio * second:
+            found.append((i, j))
+    return found
+
+
+@pytest.mark.parametrize("n", [1, 50, 1500])  # 1500 rows take more than one block
+def test_agrees_with_the_slow_truth(n: int) -> None:
+    rng = np.random.default_rng(n)
+    b = unit_rows(rng, 700)
+    a = b[rng.integers(0, 700, n)] + rng.normal(0, 0.1, (n, 16)).astype(np.float32)
+    a /= np.linalg.norm(a, axis=1, keepdims=True)
+    expected = slow_matches(a, b, 0.8)
+    assert [tuple(pair) for pair in match_unit(a, b, 0.8).tolist()] == expected
+    assert n == 1 or len(expected) > 10
+
+
+def test_nothing_matches_nothing() -> None:
+    rng = np.random.default_rng(0)
+    assert match_unit(unit_rows(rng, 0), unit_rows(rng, 5), 0.8).shape == (0, 2)
+    assert match_unit(unit_rows(rng, 5), unit_rows(rng, 1), 0.8).shape == (0, 2)
+
+
+def test_a_stricter_ratio_and_fewer_query_keypoints_give_fewer_matches() -> None:
+    rng = np.random.default_rng(5)
+    looks = rng.integers(0, 120, (400, 128)).astype(np.uint8)
+    noisy = (looks + rng.integers(0, 60, looks.shape)).astype(np.uint8)
+    keypoints = np.ones((400, 4), np.float32)
+    query, reference = LocalFeatures(keypoints, noisy, 10, 10), LocalFeatures(keypoints, looks, 10, 10)
+    all_of_them = MutualNearest(MutualNearestOptions(max_ratio=0.95)).match(query, reference)
+    strict = MutualNearest(MutualNearestOptions(max_ratio=0.5)).match(query, reference)
+    few = MutualNearest(MutualNearestOptions(max_ratio=0.95, max_query=100)).match(query, reference)
+    assert len(strict) < len(all_of_them)
+    assert few[:, 0].max() < 100 < len(all_of_them)
+
+
+def field(contrast: float, seed: int = 0) -> np.ndarray:
+    """A textured picture, 320 x 240: blobs of several sizes, `contrast` grey levels of standard deviation."""
+    rng = np.random.default_rng(seed)
+    picture = np.zeros((240, 320))
+    for size in (4, 8, 16):
+        coarse = rng.normal(size=(240 // size, 320 // size))
+        picture += np.kron(coarse, np.ones((size, size)))
+    return np.clip(128 + contrast * picture / picture.std(), 0, 255).astype(np.uint8)
+
+
+def test_bare_ground_is_described_by_a_second_look() -> None:
+    plain = field(3.0)
+    once = SiftFeatures(SiftOptions(low_peak_threshold=0.02 / 3)).extract(plain)
+    twice = SiftFeatures().extract(plain)
+    assert len(twice) > 5 * max(1, len(once))
+    assert len(twice) > 100
+
+
+def test_blank_picture_gives_no_features_and_order_is_coarse_to_fine() -> None:
+    assert len(SiftFeatures().extract(np.full((64, 64), 7, np.uint8))) == 0
+    assert len(SiftFeatures().extract(np.zeros((1, 1), np.uint8))) == 0
+    features = SiftFeatures(SiftOptions(max_features=200, enough_features=100)).extract(field(40.0))
+    assert len(features) == 200
+    assert (np.diff(features.keypoints[:, 2]) <= 0).all()
+    assert np.linalg.norm(unit_descriptors(features), axis=1) == pytest.approx(1.0, abs=1e-5)
+    assert (features.keypoints[:, :2] >= 0).all()
+    assert (features.keypoints[:, :2] <= (320, 240)).all()
