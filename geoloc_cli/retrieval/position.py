@@ -5,7 +5,7 @@ Two estimates, both robust to neighbours whose own positions are wrong:
 * *plane*: where one plane explains the matches (photographs from the air, of ground or of one façade), a neighbour's
   optical centre falls at a known pixel of the query. Place = a * conj(pixel) + b, one similarity for all neighbours
   (two unknowns of rotation and scale, two of translation; the conjugate turns y down into north up), fitted by
-  iteratively re-weighted least squares with Cauchy weights. The query is where its own centre falls: b. Needs three.
+  iteratively re-weighted least squares with Cauchy weights. The query is where its own centre falls: b. Needs two neighbours.
 * *surround*: elsewhere, the mean of the neighbours' places, weighted by inliers^1.5: who shares more, stands nearer.
 
 The radius is 90 % of a two-dimensional Gaussian whose spread is that of the residuals, pooled with a prior, since few
@@ -130,7 +130,7 @@ def _plane(
     at: NDArray[np.complex128], pixels: NDArray[np.complex128], inliers: NDArray[np.float64], picture_px: int
 ) -> tuple[complex, float] | None:
     """Place of the query's centre by one similarity over all neighbours, and its 90 % radius; None if undetermined."""
-    if len(at) < 3:
+    if len(at) < 2:
         return None
     upright = np.conj(pixels)
     base = np.sqrt(inliers)
