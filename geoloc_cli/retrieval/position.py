@@ -5,7 +5,8 @@ Two estimates, both robust to neighbours whose own positions are wrong:
 * *plane*: where one plane explains the matches (photographs from the air, of ground or of one façade), a neighbour's
   optical centre falls at a known pixel of the query. Place = a * conj(pixel) + b, one similarity for all neighbours
   (two unknowns of rotation and scale, two of translation; the conjugate turns y down into north up), fitted by
-  iteratively re-weighted least squares with Cauchy weights. The query is where its own centre falls: b. Needs two neighbours.
+  iteratively re-weighted least squares with Cauchy weights. The query is where its
+  own centre falls: b. Needs two neighbours.
 * *surround*: elsewhere, the mean of the neighbours' places, weighted by inliers^1.5: who shares more, stands nearer.
 
 The radius is 90 % of a two-dimensional Gaussian whose spread is that of the residuals, pooled with a prior, since few
@@ -134,7 +135,7 @@ def _plane(
         return None
     upright = np.conj(pixels)
     base = np.sqrt(inliers)
-    weight = base
+    weight = base * _consensus(at, upright)
     slope, where, away, lever = 0j, 0j, np.zeros(len(at)), 0.0
     for _ in range(_ROUNDS):
         total = weight.sum()
@@ -154,3 +155,23 @@ def _plane(
     prior = _PLANE_PRIOR_COUNT * (_PLANE_PRIOR_SHARE * footprint_m) ** 2
     sigma = math.sqrt((trusted + prior) / (freedom + _PLANE_PRIOR_COUNT) * lever)
     return where, _R90_PER_SIGMA * sigma
+
+
+def _consensus(at: NDArray[np.complex128], upright: NDArray[np.complex128]) -> NDArray[np.float64]:
+    """First weights in 0..1: how well each neighbour agrees with the best pair of them (least median of residuals).
+
+    Without it one false position among five draws the first fit to itself, and re-weighting starts from there.
+    """
+    if len(at) < 5:
+        return np.ones(len(at))
+    i, j = np.triu_indices(len(at), 1)
+    apart = upright[j] - upright[i]
+    usable = np.abs(apart) > 1.0
+    i, j, apart = i[usable], j[usable], apart[usable]
+    if len(i) == 0:
+        return np.ones(len(at))
+    slope = (at[j] - at[i]) / apart
+    residual = np.abs(at[None, :] - at[i][:, None] - slope[:, None] * (upright[None, :] - upright[i][:, None]))
+    best = residual[np.median(residual, axis=1).argmin()]
+    weights: NDArray[np.float64] = 1.0 / (1.0 + (best / max(3.0 * float(np.median(best)), 0.5)) ** 2)
+    return weights
