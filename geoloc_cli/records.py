@@ -1,0 +1,171 @@
+"""Answers as JSON, one object a line: schema `geoloc.fix/1`, generated from the nouns in `types.py`.
+
+A file name is kept byte for byte: bytes that are not UTF-8 travel as lone surrogates, which JSON writes as `\\udcXX`
+escapes and `os.fsencode` turns back into the bytes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import types
+import typing
+from typing import Any, Literal, get_args, get_origin
+
+from geoloc_cli.errors import UsageError
+from geoloc_cli.types import Belief, Candidate, Component, Failure, Fix, Pose, PriorGuess
+
+SCHEMA = "geoloc.fix/1"
+"""The tag of every record; a reader refuses any other."""
+
+
+def to_record(answer: Fix | Failure) -> dict[str, Any]:
+    """The JSON object of one answer, its keys always the same and in the same order, whatever the status."""
+    fix = answer if isinstance(answer, Fix) else None
+    failure = answer if isinstance(answer, Failure) else None
+    return {
+        "schema": SCHEMA,
+        "photo": answer.photo,
+        "status": fix.status if fix else "error",
+        "error": {"code": failure.code, "message": failure.message} if failure else None,
+        "reason": fix.reason if fix else None,
+        "lat": fix.lat if fix else None,
+        "lon": fix.lon if fix else None,
+        "alt_m": fix.alt_m if fix else None,
+        "radius_m": fix.radius_m if fix else None,
+        "confidence": fix.confidence if fix else 0.0,
+        "stage": fix.stage if fix else None,
+        "belief": [_plain(component) for component in fix.belief.components] if fix else [],
+        "spread": fix.belief.spread if fix else 1.0,
+        "candidates": [_plain(candidate) for candidate in fix.candidates] if fix else [],
+        "pose": _pose_record(fix.pose) if fix and fix.pose else None,
+        "priors": [_plain(prior) for prior in fix.priors] if fix else [],
+        "timing_ms": dict(fix.timing_ms) if fix else {},
+    }
+
+
+def dumps(answer: Fix | Failure) -> str:
+    """One line of JSON without its newline: pure ASCII, so that any terminal, pipe and file name survives it."""
+    return json.dumps(to_record(answer), ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+
+
+def from_record(record: dict[str, Any]) -> Fix | Failure:
+    """The answer that a record states. Raises UsageError where it is not a `geoloc.fix/1` record."""
+    tag = record.get("schema") if isinstance(record, dict) else None
+    if tag != SCHEMA:
+        raise UsageError(f"A record says schema {tag!r}; this version reads {SCHEMA!r}.")
+    try:
+        if record["status"] == "error":
+            return Failure(record["photo"], record["error"]["code"], record["error"]["message"])
+        return Fix(
+            photo=record["photo"],
+            status=record["status"],
+            stage=record["stage"],
+            lat=record["lat"],
+            lon=record["lon"],
+            alt_m=record["alt_m"],
+            radius_m=record["radius_m"],
+            confidence=record["confidence"],
+            belief=Belief(tuple(Component(**c) for c in record["belief"]), record["spread"]),
+            reason=record["reason"],
+            candidates=tuple(Candidate(**c) for c in record["candidates"]),
+            pose=_pose_from_record(record["pose"]) if record["pose"] else None,
+            priors=tuple(PriorGuess(**p) for p in record["priors"]),
+            timing_ms=dict(record["timing_ms"]),
+        )
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(f"A record is not a whole {SCHEMA} record ({type(error).__name__}: {error}).") from error
+
+
+def loads(line: str) -> Fix | Failure:
+    """The answer on one line. Raises UsageError where the line is not JSON or not a record of this schema."""
+    try:
+        return from_record(json.loads(line))
+    except json.JSONDecodeError as error:
+        raise UsageError(f"A line is not JSON: {error}.") from error
+
+
+def _plain(noun: Any) -> dict[str, Any]:
+    values = dataclasses.asdict(noun)
+    broken = [name for name, value in values.items() if isinstance(value, float) and not math.isfinite(value)]
+    if broken:
+        raise ValueError(f"{type(noun).__name__} holds no finite number in {', '.join(broken)}")
+    return values
+
+
+def _pose_record(pose: Pose) -> dict[str, Any]:
+    values = _plain(pose)
+    rigid = {"rotation_wxyz": values.pop("rotation_wxyz"), "translation": values.pop("translation")}
+    head = {"map": values.pop("map"), "georeferenced": values.pop("georeferenced"), "cam_from_map": rigid}
+    return {name: list(v) if isinstance(v, tuple) else v for name, v in (head | values).items()}
+
+
+def _pose_from_record(record: dict[str, Any]) -> Pose:
+    values = dict(record)
+    values |= values.pop("cam_from_map")
+    fields: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
+    return Pose(**fields)
+
+
+_PLAIN = {str: "string", float: "number", int: "integer", bool: "boolean"}
+
+
+def _schema_of(hint: Any) -> dict[str, Any]:
+    """JSON Schema of a type hint as `types.py` uses them."""
+    origin, arguments = get_origin(hint), get_args(hint)
+    if hint in _PLAIN:
+        return {"type": _PLAIN[hint]}
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        return _object(hint)
+    if origin is Literal:
+        return {"enum": list(arguments)}
+    if origin in (types.UnionType, typing.Union):
+        return {"anyOf": [{"type": "null"} if a is type(None) else _schema_of(a) for a in arguments]}
+    if origin is dict:
+        return {"type": "object", "additionalProperties": _schema_of(arguments[1])}
+    if origin is tuple and arguments[-1] is Ellipsis:
+        return {"type": "array", "items": _schema_of(arguments[0])}
+    if origin is tuple:
+        size = len(arguments)
+        return {"type": "array", "items": _schema_of(arguments[0]), "minItems": size, "maxItems": size}
+    raise TypeError(f"no JSON Schema for {hint}")
+
+
+def _object(noun: type) -> dict[str, Any]:
+    hints = typing.get_type_hints(noun)
+    return _closed({field.name: _schema_of(hints[field.name]) for field in dataclasses.fields(noun)})
+
+
+def _closed(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema (2020-12) of one record."""
+    fix = typing.get_type_hints(Fix)
+    pose = _object(Pose)["properties"]
+    rigid = _closed({name: pose.pop(name) for name in ("rotation_wxyz", "translation")})
+    head = {name: pose.pop(name) for name in ("map", "georeferenced")}
+    null = {"type": "null"}
+    latitude, longitude = ({"type": "number", "minimum": -edge, "maximum": edge} for edge in (90, 180))
+    properties = {
+        "schema": {"const": SCHEMA},
+        "photo": {"type": "string"},
+        "status": {"enum": ["ok", "unlocated", "error"]},
+        "error": {"anyOf": [null, _closed({"code": {"type": "string"}, "message": {"type": "string"}})]},
+        "reason": _schema_of(fix["reason"]),
+        "lat": {"anyOf": [latitude, null]},
+        "lon": {"anyOf": [longitude, null]},
+        "alt_m": _schema_of(fix["alt_m"]),
+        "radius_m": {"anyOf": [{"type": "number", "exclusiveMinimum": 0}, null]},
+        "confidence": {"type": "number", "minimum": 0, "maximum": 1},
+        "stage": _schema_of(fix["stage"]),
+        "belief": {"type": "array", "items": _object(Component)},
+        "spread": {"type": "number", "minimum": 0, "maximum": 1},
+        "candidates": _schema_of(fix["candidates"]),
+        "pose": {"anyOf": [null, _closed({**head, "cam_from_map": rigid, **pose})]},
+        "priors": _schema_of(fix["priors"]),
+        "timing_ms": _schema_of(fix["timing_ms"]),
+    }
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": SCHEMA, **_closed(properties)}

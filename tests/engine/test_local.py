@@ -1,0 +1,74 @@
+"""The pool: order, bounds, and what a dead worker costs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from geoloc_cli.engine.local import LocalPool
+from geoloc_cli.errors import IndexMissing, UsageError
+from geoloc_cli.types import Failure
+
+
+@pytest.fixture(autouse=True)
+def _importable_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    here = str(Path(__file__).parent)
+    monkeypatch.syspath_prepend(here)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([here, *sys.path]))
+
+
+def test_results_come_in_order_from_other_processes_with_one_thread_each() -> None:
+    before = os.environ.get("OPENBLAS_NUM_THREADS")
+    results = list(LocalPool(2)("workers:build_tagger", {"tag": "x"}, range(12)))
+    assert [item for _, item, _, _ in results] == list(range(12))
+    assert {tag for tag, *_ in results} == {"x"}
+    processes = {pid for _, _, pid, _ in results}
+    assert os.getpid() not in processes
+    assert len(processes) == 2
+    assert {threads for *_, threads in results} == {"1"}
+    assert os.environ.get("OPENBLAS_NUM_THREADS") == before
+
+
+def test_one_worker_or_one_item_stays_in_this_process() -> None:
+    assert {pid for *_, pid, _ in LocalPool(1)("workers:build_tagger", {"tag": ""}, range(3))} == {os.getpid()}
+    assert {pid for *_, pid, _ in LocalPool(4)("workers:build_tagger", {"tag": ""}, [7])} == {os.getpid()}
+    assert list(LocalPool(2)("workers:build_tagger", {"tag": ""}, [])) == []
+
+
+def test_a_killed_worker_costs_its_own_item_alone() -> None:
+    results = list(LocalPool(2)("workers:build_deadly", {"deadly": 3}, range(10)))
+    failure = results.pop(3)
+    assert results == [i * i for i in range(10) if i != 3]
+    assert isinstance(failure, Failure)
+    assert failure.code == "worker_died"
+    assert "'3'" in failure.message
+
+
+def test_items_are_taken_as_they_are_needed_and_an_early_end_leaves_no_process() -> None:
+    taken = 0
+
+    def endless() -> Iterator[int]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield taken
+
+    results = LocalPool(2)("workers:build_tagger", {"tag": ""}, endless())
+    pids = {next(results)[2] for _ in range(6)}
+    assert taken <= 6 + 2 * 3 + 1
+    results.close()  # type: ignore[attr-defined]
+    for pid in pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+
+def test_a_refusal_while_building_reaches_the_caller_as_it_is() -> None:
+    for workers in (1, 2):
+        with pytest.raises(IndexMissing, match="no index here"):
+            list(LocalPool(workers)("workers:build_refusing", {}, range(4)))
+    with pytest.raises(UsageError, match="at least 1"):
+        LocalPool(0)
