@@ -26,9 +26,10 @@ def kappa_from_radius(radius_m: ArrayLike) -> Floats:
     The root of kappa h + log(1 - 0.9 (1 - exp(-2 kappa))), which is convex in kappa and positive at log(10) / h: from
     there Newton's steps fall to it without overshooting.
     """
-    h = rise_of_angle(np.divide(radius_m, EARTH_RADIUS_M))
-    if np.any(~(h > 0.0)):
+    angle = np.divide(radius_m, EARTH_RADIUS_M)
+    if np.any(~(angle > 0.0)):
         raise ValueError("a radius that holds 90 % is a positive length")
+    h = rise_of_angle(np.minimum(angle, np.pi))
     kappa = -np.log1p(-RADIUS_SHARE) / h
     for _ in range(60):  # quadratic, but halving only where the root nears zero: 53 halvings are all there can be
         off = np.exp(-2.0 * kappa)
