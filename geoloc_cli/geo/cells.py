@@ -24,8 +24,8 @@ FINEST = 15
 # A cell's descendants stick out of it. Over all resolutions, and over the pentagons, no corner of a descendant was
 # seen further from the cell's centre than 1.1462 average edge lengths.
 _REACH_IN_EDGES = 1.25
-# A cell on the rim is split until its reach is this share of the circle's radius: some 60 ranges per circle, which
-# together are up to half as large again as the circle.
+# A cell on the rim is split until its reach is this share of the circle's radius: some 20 to 45 ranges per circle, which
+# together reach at most half a radius beyond it.
 _RIM_SHARE = 0.25
 
 _RESOLUTION_SHIFT = 52
@@ -106,14 +106,7 @@ def _range_of(cell: int, resolution: int) -> tuple[int, int]:
     """The interval of the resolution-15 ids below a cell."""
     below = (1 << (_DIGIT_BITS * (FINEST - resolution))) - 1
     lo = (cell | (FINEST << _RESOLUTION_SHIFT)) & ~below
-    hi = lo | below
-    for _ in range(resolution):  # (..., 6, 7, 7) is followed by no cell before (..., 7, 7, 7)
-        digit = below + 1
-        if hi & (7 * digit) != 6 * digit:
-            break
-        hi |= digit
-        below = (below << _DIGIT_BITS) | 7
-    return lo, hi
+    return lo, lo | below
 
 
 def _merged(ranges: Cells) -> Cells:
