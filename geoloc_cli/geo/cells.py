@@ -24,7 +24,7 @@ FINEST = 15
 # A cell's descendants stick out of it. Over all resolutions, and over the pentagons, no corner of a descendant was
 # seen further from the cell's centre than 1.1462 average edge lengths.
 _REACH_IN_EDGES = 1.25
-# A cell on the rim is split until its reach is this share of the circle's radius: some 20 to 45 ranges per circle, which
+# A cell on the rim is split until its reach is this share of the radius: some 20 to 45 ranges per circle, which
 # together reach at most half a radius beyond it.
 _RIM_SHARE = 0.25
 
