@@ -6,6 +6,10 @@ so the eight EXIF orientations of one lossless picture give the same bytes.
 
 from __future__ import annotations
 
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +30,8 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _GREY = 128
+# The descriptor belongs to the process: two threads must not each keep the other's silence.
+_LIBTIFF_LOCK = threading.Lock()
 # White of a picture of whole numbers above 8 bit: cameras put 10, 12 and 14 bit into 16.
 _WHITES = (255, 1023, 4095, 16383, 65535)
 
@@ -81,8 +87,30 @@ def _loaded(picture: Picture, mode: str, max_size: int) -> Image.Image:
         width, height = image.size
         factor = max(1.0, max(width, height) / max_size)
         image.draft(mode, (max(1, round(width / factor)), max(1, round(height / factor))))
-    image.load()
+    if picture.kind == "TIFF":
+        with _LIBTIFF_LOCK, _silenced_stderr():
+            image.load()
+    else:
+        image.load()
     return image
+
+
+@contextmanager
+def _silenced_stderr() -> Iterator[None]:
+    """Descriptor 2 to nowhere: libtiff prints its complaints there from C, and raises what matters besides."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # nothing is open to print on
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _in_mode(image: Image.Image, mode: str) -> Image.Image:

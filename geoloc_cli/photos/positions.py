@@ -1,7 +1,7 @@
 """Positions that the user states in a file: CSV, JSONL or GeoJSON; they win over what a photo says of itself."""
 
 # Names stay the strings that the user gave; pathlib would rewrite `./a.jpg` and `a//b.jpg`.
-# ruff: noqa: PTH
+# ruff: noqa: PTH100, PTH118, PTH120, PTH122, PTH206
 
 from __future__ import annotations
 

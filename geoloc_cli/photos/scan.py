@@ -1,7 +1,7 @@
 """From what the user names to the photos to be handled: files, folders, glob patterns, a list on stdin."""
 
 # Names stay the strings that the user gave; pathlib would rewrite `./a.jpg` and `a//b.jpg`.
-# ruff: noqa: PTH
+# ruff: noqa: PTH112, PTH116, PTH118, PTH119, PTH122, PTH207
 
 from __future__ import annotations
 
