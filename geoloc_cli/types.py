@@ -1,7 +1,7 @@
 """The nouns of the project, in the order of the pipeline: Photo, Camera, Belief, Candidate, Pose, Fix, Failure.
 
 Standard library only. Positions are WGS84 degrees, latitude first; lengths are metres; angles are degrees.
-`radius_m` means the same thing everywhere: the radius of the circle about (lat, lon) that holds 90 % of the probability.
+`radius_m` means one thing everywhere: the radius of the circle about (lat, lon) that holds 90 % of the probability.
 """
 
 from __future__ import annotations

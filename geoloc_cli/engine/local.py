@@ -130,7 +130,7 @@ def _stop(pool: ProcessPoolExecutor) -> None:
     processes = list((getattr(pool, "_processes", None) or {}).values())
     pool.shutdown(wait=False, cancel_futures=True)
     for process in processes:
-        process.terminate()
+        process.kill()  # and not SIGTERM, which pycolmap's crash handler answers with a stack trace
     for process in processes:
         process.join(5)
 

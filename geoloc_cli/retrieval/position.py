@@ -95,7 +95,8 @@ def _place(members: Sequence[Neighbour], picture_px: int, share: float) -> Place
     # Azimuthal equidistant about the best neighbour: east + i north, metres; exact from the centre, and the cluster is
     # a few kilometres at most.
     distance = haversine_m(anchor.lat, anchor.lon, lat, lon)
-    at = distance * np.exp(1j * np.radians(90.0 - bearing_deg(anchor.lat, anchor.lon, lat, lon)))
+    angle = np.radians(90.0 - bearing_deg(anchor.lat, anchor.lon, lat, lon))
+    at = distance * np.cos(angle) + 1j * (distance * np.sin(angle))
     inliers = np.array([float(n.inliers) for n in members])
     seen = np.array([n.center_in_query is not None for n in members])
     pixels = np.array([complex(*(n.center_in_query or (0.0, 0.0))) for n in members])

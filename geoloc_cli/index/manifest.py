@@ -1,0 +1,59 @@
+"""What an index is: its version and the describer that its photos and every query are described by."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from geoloc_cli.errors import IndexDamaged, IndexMismatch, IndexMissing
+from geoloc_cli.index.files import write_durable
+
+SCHEMA = "geoloc.index/1"
+NAME = "manifest.json"
+_LONGEST_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """`describer` is {"features": {"name", "options"}, "descriptor": {"name", "options"}}, each option written."""
+
+    describer: dict[str, Any]
+    created_at: str
+
+
+def write_manifest(folder: Path, manifest: Manifest) -> None:
+    """Writes the manifest of a new index."""
+    body = {"schema": SCHEMA, "describer": manifest.describer, "created_at": manifest.created_at}
+    write_durable(folder, NAME, [json.dumps(body, indent=2, sort_keys=True).encode() + b"\n"])
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Raises IndexMissing, IndexDamaged, or IndexMismatch where a newer version wrote it."""
+    path = folder / NAME
+    if not folder.is_dir():
+        raise IndexMissing(
+            f"There is no index at {folder}; make one with `geoloc index build PHOTOS --index {folder}`."
+        )
+    if not path.is_file() or path.is_symlink():
+        raise IndexMissing(
+            f"{folder} holds no index (no {NAME}); make one with `geoloc index build PHOTOS --index {folder}`."
+        )
+    try:
+        if path.stat().st_size > _LONGEST_BYTES:
+            raise ValueError("too long")
+        body = json.loads(path.read_bytes())
+        schema = str(body["schema"])
+        if schema == SCHEMA:
+            describer = body["describer"]
+            for part in ("features", "descriptor"):
+                if not isinstance(describer[part]["name"], str) or not isinstance(describer[part]["options"], dict):
+                    raise ValueError(part)
+            return Manifest(describer, str(body["created_at"]))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise IndexDamaged(f"{path} is not the manifest of an index; build the index again from the photos.") from error
+    raise IndexMismatch(
+        f"{path} says version {schema!r}, and this program reads {SCHEMA!r}; use the program that built the index, or "
+        "build it again."
+    )

@@ -1,0 +1,183 @@
+"""An index, open for reading: one state of it, however much is written meanwhile."""
+
+from __future__ import annotations
+
+import io
+import time
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloc_cli.errors import IndexDamaged, IndexMissing
+from geoloc_cli.features.local import LocalFeatures
+from geoloc_cli.index import database as db
+from geoloc_cli.index import derived
+from geoloc_cli.index.files import damaged, inside, map_file, sha256_of
+from geoloc_cli.index.manifest import Manifest, read_manifest
+from geoloc_cli.index.rows import ROW_COLUMNS, Extent, IndexedPhoto, from_columns, packed_size, unpacked
+from geoloc_cli.index.search import Circle, SearchResult, search
+
+__all__ = ["Circle", "Index", "SearchResult"]
+
+# Openings of an index while it is compacted again and again; each waits a twentieth of a second for the next.
+_TRIES = 3
+_EXTENT_COLUMNS = "segment, offset, count, descriptor_dim, descriptor_type, feature_width, feature_height, crc32"
+
+
+class Index:
+    """A reader sees the state in which it was opened: SQLite's read transaction and the files mapped then pin it.
+
+    A compaction may unlink segments meanwhile; what is mapped stays readable until it is closed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.manifest: Manifest = read_manifest(folder)
+        self._database = db.open_database(folder, write=False)
+        with db.translated(folder):
+            self._generation = db.generation(self._database)
+            self._segments = {
+                name: map_file(folder / "segments", name, size)
+                for name, size in self._database.execute(
+                    "SELECT name, size_bytes FROM files WHERE kind IN ('features', 'vectors')"
+                )
+            }
+        self._state: dict[str, NDArray[Any]] | None = None
+        self._ordered: derived.Ordered | None = None
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Index:
+        """Raises IndexMissing, IndexMismatch or IndexDamaged."""
+        for _ in range(_TRIES):
+            try:
+                return cls(Path(folder))
+            except IndexDamaged:
+                # A compaction may have unlinked a file between the state that was read and the mapping of its files.
+                time.sleep(0.05)
+        return cls(Path(folder))
+
+    def close(self) -> None:
+        self._database.close()
+        self._segments.clear()
+        self._ordered = None
+
+    def __enter__(self) -> Index:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    @property
+    def snapshot(self) -> int:
+        """The number of the state that this reader sees."""
+        return self._generation
+
+    def __len__(self) -> int:
+        with db.translated(self.folder):
+            return int(self._database.execute("SELECT COUNT(*) FROM photos").fetchone()[0])
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """What the descriptor learned from the indexed photos. Raises IndexMissing where the build never got there."""
+        if self._state is None:
+            with db.translated(self.folder):
+                files = self._database.execute("SELECT name, sha256 FROM files WHERE kind = 'state'").fetchall()
+            if not files:
+                raise IndexMissing(
+                    f"The index in {self.folder} was never finished; run the same `geoloc index build` again."
+                )
+            self._state = {name.removesuffix(".npy").partition("-")[2]: self._array(name, sha) for name, sha in files}
+        return self._state
+
+    def _array(self, name: str, sha256: str) -> NDArray[Any]:
+        folder = self.folder / "state"
+        path = inside(folder, name)
+        try:
+            data = path.read_bytes()
+        except OSError as error:
+            raise damaged(folder, name, "is missing or cannot be read") from error
+        if sha256_of(path) != sha256:
+            raise damaged(folder, name, "is not what was written")
+        array: NDArray[Any] = np.lib.format.read_array(io.BytesIO(data), allow_pickle=False)
+        return array
+
+    def files(self) -> list[tuple[str, str, int, str]]:
+        """Every file of this state: name, kind, length in bytes, SHA-256."""
+        with db.translated(self.folder):
+            return self._database.execute("SELECT name, kind, size_bytes, sha256 FROM files ORDER BY name").fetchall()
+
+    def state_sha256(self) -> list[tuple[str, str]]:
+        """What tells one learned state from another: the names and hashes of its arrays."""
+        return sorted((name.partition("-")[2], sha) for name, kind, _, sha in self.files() if kind == "state")
+
+    def check_database(self) -> list[str]:
+        """What SQLite finds wrong with its own file."""
+        with db.translated(self.folder):
+            found = [row[0] for row in self._database.execute("PRAGMA quick_check(20)")]
+        return [] if found == ["ok"] else [f"{self.folder / db.NAME}: {line}" for line in found]
+
+    def photos(self, row_ids: Sequence[int]) -> list[IndexedPhoto]:
+        """The photos of these rows, in their order."""
+        found = []
+        with db.translated(self.folder):
+            for row_id in row_ids:
+                row = self._database.execute(
+                    f"SELECT row_id, {ROW_COLUMNS} FROM photos WHERE row_id = ?", (int(row_id),)
+                ).fetchone()
+                found.append(self._photo(row))
+        return found
+
+    def all_photos(self) -> list[IndexedPhoto]:
+        """Every photo, in the order of their paths."""
+        with db.translated(self.folder):
+            rows = self._database.execute(f"SELECT row_id, {ROW_COLUMNS} FROM photos ORDER BY path").fetchall()
+        return [self._photo(row) for row in rows]
+
+    def _photo(self, row: tuple[Any, ...] | None) -> IndexedPhoto:
+        try:
+            if row is None:
+                raise ValueError("no such row")
+            return from_columns(row)
+        except (ValueError, TypeError, KeyError) as error:
+            raise IndexDamaged(
+                f"A row of {self.folder / db.NAME} is not a photo ({error}); build the index again into a new folder."
+            ) from error
+
+    def local(self, row_id: int) -> LocalFeatures:
+        """The local features of a photo, as views of the mapped segment; their checksum is checked at every call."""
+        with db.translated(self.folder):
+            row = self._database.execute(
+                f"SELECT {_EXTENT_COLUMNS} FROM photos WHERE row_id = ?", (int(row_id),)
+            ).fetchone()
+        if row is None:
+            raise IndexDamaged(f"{self.folder / db.NAME} has no row {row_id}; build the index again into a new folder.")
+        extent = Extent(*row)
+        segment = self._segments.get(extent.segment)
+        data = memoryview(segment or b"")[extent.offset : extent.offset + packed_size(extent)]
+        if zlib.crc32(data) != extent.crc32:
+            raise damaged(self.folder / "segments", str(extent.segment), "is not what was written")
+        return unpacked(data, extent)
+
+    def search(
+        self, vector: NDArray[np.float32], k: int, within: Sequence[Circle] | None = None, outside_k: int = 0
+    ) -> SearchResult:
+        """The k most similar photos inside the circles, and the outside_k most similar elsewhere (`index/search.py`).
+
+        vector: (dim,) float32 of unit length.
+        """
+        return search(self._order(), vector, k, within, outside_k)
+
+    def _order(self) -> derived.Ordered:
+        if self._ordered is None:
+            with db.translated(self.folder):
+                self._ordered = derived.load(self.folder, self._database, self._segments)
+        return self._ordered
+
+    def gathered(self) -> derived.Ordered:
+        """All vectors in the order of their cells, from the segments and never from a derived file."""
+        with db.translated(self.folder):
+            return derived.gather(self.folder, self._database, self._segments)

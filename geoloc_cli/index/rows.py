@@ -1,0 +1,118 @@
+"""One photo of an index, as SQLite holds it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloc_cli.features.local import LocalFeatures
+from geoloc_cli.types import Camera, Position
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedPhoto:
+    """What the index knows of a photo besides its features; `path` is the name it was given by when it was added."""
+
+    row_id: int
+    path: str
+    sha256: str
+    size_bytes: int
+    mtime_ns: int
+    width: int
+    height: int
+    position: Position
+    camera: Camera | None
+    taken_at: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewPhoto:
+    """A photo to be committed: its row, but for the row's number, and its local features."""
+
+    path: str
+    sha256: str
+    size_bytes: int
+    mtime_ns: int
+    width: int
+    height: int
+    position: Position
+    camera: Camera | None
+    taken_at: str | None
+    features: LocalFeatures
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """Where a photo's features lie in their segment: keypoints, then descriptors, from byte `offset` on."""
+
+    segment: str
+    offset: int
+    count: int
+    descriptor_dim: int
+    descriptor_type: str
+    width: int
+    height: int
+    crc32: int
+
+
+def packed(features: LocalFeatures) -> bytes:
+    """The bytes of local features in a segment: (N, 4) float32, then (N, D), little-endian and row by row."""
+    return features.keypoints.astype("<f4").tobytes() + np.ascontiguousarray(features.descriptors).tobytes()
+
+
+def unpacked(data: memoryview, extent: Extent) -> LocalFeatures:
+    """Views into a segment's bytes; raises ValueError where the extent does not fit them."""
+    keypoints: NDArray[np.float32] = np.frombuffer(data, "<f4", extent.count * 4).reshape(-1, 4)
+    rest = data[extent.count * 16 :]
+    shape = (extent.count, extent.descriptor_dim)
+    if extent.descriptor_type == "uint8":
+        return LocalFeatures(
+            keypoints,
+            np.frombuffer(rest, np.uint8, extent.count * shape[1]).reshape(shape),
+            extent.width,
+            extent.height,
+        )
+    floats: NDArray[np.float32] = np.frombuffer(rest, "<f4", extent.count * shape[1]).reshape(shape)
+    return LocalFeatures(keypoints, floats, extent.width, extent.height)
+
+
+def packed_size(extent: Extent) -> int:
+    """Bytes that an extent spans."""
+    return extent.count * (16 + extent.descriptor_dim * (1 if extent.descriptor_type == "uint8" else 4))
+
+
+def to_columns(photo: NewPhoto | IndexedPhoto) -> tuple[Any, ...]:
+    """The values of the columns in `ROW_COLUMNS`; a path is stored as its bytes, since not every name is text."""
+    position = dataclasses.asdict(photo.position)
+    return (
+        os.fsencode(photo.path),
+        photo.sha256,
+        photo.size_bytes,
+        photo.mtime_ns,
+        photo.width,
+        photo.height,
+        json.dumps(position, allow_nan=False),
+        json.dumps(dataclasses.asdict(photo.camera), allow_nan=False) if photo.camera else None,
+        photo.taken_at,
+    )
+
+
+ROW_COLUMNS = "path, sha256, size_bytes, mtime_ns, width, height, position, camera, taken_at"
+
+
+def from_columns(row: tuple[Any, ...]) -> IndexedPhoto:
+    """The photo of a row selected as `row_id, ROW_COLUMNS`. Raises ValueError or TypeError where it is not one."""
+    position = Position(**json.loads(row[7]))
+    camera = None
+    if row[8] is not None:
+        values = json.loads(row[8])
+        camera = Camera(**{**values, "params": tuple(values["params"])})
+    sha256, size_bytes, mtime_ns, width, height = row[2:7]
+    path = os.fsdecode(row[1])
+    return IndexedPhoto(row[0], path, sha256, size_bytes, mtime_ns, width, height, position, camera, row[9])

@@ -1,0 +1,117 @@
+"""Exact search inside circles, and the best of the rest: which rows, how similar, and what share was looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloc_cli.geo.cells import covering_ranges
+from geoloc_cli.geo.earth import haversine_m
+from geoloc_cli.index import faiss_file
+from geoloc_cli.index.derived import Ordered
+
+_BLOCK = 1 << 16
+
+
+@dataclass(frozen=True, slots=True)
+class Circle:
+    """A region on the Earth: every place within `radius_m` of (lat, lon)."""
+
+    lat: float
+    lon: float
+    radius_m: float
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """row_ids: (n,) int64, those inside first, each part best first; similarities: (n,) float32 cosines.
+
+    looked_at_share is the part of the index whose vectors were compared.
+    """
+
+    row_ids: NDArray[np.int64]
+    similarities: NDArray[np.float32]
+    looked_at_share: float
+
+
+def search(
+    ordered: Ordered, vector: NDArray[np.float32], k: int, within: Sequence[Circle] | None, outside_k: int
+) -> SearchResult:
+    """The k most similar rows inside the circles (everywhere without any) and the outside_k most similar outside."""
+    count = len(ordered.row_ids)
+    if count == 0:
+        return SearchResult(np.zeros(0, np.int64), np.zeros(0, np.float32), 1.0)
+    if not within:
+        rows, similarities, share = _everywhere(ordered, vector, k, None)
+        return SearchResult(ordered.row_ids[rows], similarities, share)
+    region = rows_within(ordered, within)
+    inside_similarities = ordered.vectors[region] @ vector
+    best = _best(inside_similarities, ordered.row_ids[region], k)
+    inside = region[best]
+    _check_inside(ordered, inside, within)
+    share = len(region) / count
+    rows, similarities = inside, inside_similarities[best]
+    if outside_k > 0:
+        others, other_similarities, other_share = _everywhere(ordered, vector, outside_k, region)
+        rows, similarities = np.concatenate([rows, others]), np.concatenate([similarities, other_similarities])
+        share = min(1.0, share + other_share)
+    return SearchResult(ordered.row_ids[rows], similarities.astype(np.float32), share)
+
+
+def rows_within(ordered: Ordered, within: Sequence[Circle]) -> NDArray[np.int64]:
+    """Places in the order of the rows that lie in some circle, ascending: ranges of cells, then the exact distance."""
+    ranges = covering_ranges([(circle.lat, circle.lon, circle.radius_m) for circle in within])
+    if len(ranges) == 0:
+        return np.zeros(0, np.int64)
+    starts = np.searchsorted(ordered.cells, ranges[:, 0], "left")
+    ends = np.searchsorted(ordered.cells, ranges[:, 1], "right")
+    spans = [np.arange(start, end) for start, end in zip(starts, ends, strict=True) if end > start]
+    rows = np.concatenate(spans) if spans else np.zeros(0, np.int64)
+    return rows[_inside(ordered, rows, within)]
+
+
+def _inside(ordered: Ordered, rows: NDArray[np.int64], within: Sequence[Circle]) -> NDArray[np.bool_]:
+    kept = np.zeros(len(rows), bool)
+    for circle in within:
+        kept |= haversine_m(circle.lat, circle.lon, ordered.lat[rows], ordered.lon[rows]) <= circle.radius_m
+    return kept
+
+
+def _check_inside(ordered: Ordered, rows: NDArray[np.int64], within: Sequence[Circle]) -> None:
+    # Selectors that a library drops silently (faiss#3924, #5584) would show here, and not as a wrong place.
+    if not _inside(ordered, rows, within).all():
+        raise RuntimeError("the search returned a row from outside its region")
+
+
+def _best(similarities: NDArray[np.float32], row_ids: NDArray[np.int64], k: int) -> NDArray[np.int64]:
+    """Places of the k highest, best first; equal ones in the order of their row numbers."""
+    if k < len(similarities):
+        edge = np.partition(similarities, len(similarities) - k)[len(similarities) - k]
+        candidates = np.flatnonzero(similarities >= edge)
+    else:
+        candidates = np.arange(len(similarities))
+    order = np.lexsort((row_ids[candidates], -similarities[candidates]))
+    return candidates[order[:k]]
+
+
+def _everywhere(
+    ordered: Ordered, vector: NDArray[np.float32], k: int, keep_out: NDArray[np.int64] | None
+) -> tuple[NDArray[np.int64], NDArray[np.float32], float]:
+    count = len(ordered.row_ids)
+    if ordered.inverted is not None:
+        rows, similarities = faiss_file.search(ordered.inverted, vector, k, keep_out)
+        if keep_out is not None and np.isin(rows, keep_out).any():
+            raise RuntimeError("the search returned a row from inside the region that was to be left out")
+        return rows, similarities, ordered.inverted.nprobe / ordered.inverted.nlist
+    everything = np.concatenate([ordered.vectors[i : i + _BLOCK] @ vector for i in range(0, count, _BLOCK)])
+    if keep_out is None:
+        best = _best(everything, ordered.row_ids, k)
+        return best, everything[best], 1.0
+    outside = np.ones(count, bool)
+    outside[keep_out] = False
+    rest = np.flatnonzero(outside)
+    best = _best(everything[rest], ordered.row_ids[rest], k)
+    return rest[best], everything[rest[best]], 1.0

@@ -1,0 +1,172 @@
+"""Photos -> index, in steps that each survive an interruption: features, vocabulary, vectors, derived data.
+
+The vocabulary is learned once, from all the photos of the first finished build in the order of their contents, so that
+a build that was killed and finished is the same as one that never was. Photos added later are described by it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from geoloc_cli.contracts import ParallelMap
+from geoloc_cli.descriptors.vlad import MIN_FEATURES, VladOptions, learn
+from geoloc_cli.errors import PhotoError, TooFewFeatures
+from geoloc_cli.index.faiss_file import cluster
+from geoloc_cli.index.reader import Index
+from geoloc_cli.index.rows import NewPhoto
+from geoloc_cli.index.writer import IndexWriter
+from geoloc_cli.pipeline.describer import build_descriptor, default_spec
+from geoloc_cli.pipeline.extract import fingerprint
+from geoloc_cli.types import Failure, Position
+
+# Photos in one segment and one transaction: at 0.6 MB each, what an interruption costs and what memory holds.
+_BATCH = 32
+_VECTOR_BATCH = 256
+
+
+class Positions(Protocol):
+    """Positions stated beside the photos (`photos/positions.py`)."""
+
+    def get(self, photo_path: str) -> Position | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class BuildReport:
+    """What a build took, and what it left out and why: (path, code, message) each."""
+
+    added: int
+    replaced: int
+    unchanged: int
+    left_out: tuple[tuple[str, str, str], ...]
+    seconds: float
+    bytes: int
+
+
+def build_index(
+    folder: str | Path,
+    paths: Iterable[str],
+    *,
+    parallel_map: ParallelMap,
+    positions: Positions | None = None,
+    describer: dict[str, Any] | None = None,
+    progress: Callable[[str, int], None] | None = None,
+) -> BuildReport:
+    """Makes the index in `folder`, or adds to it what is new or changed; progress(stage, photos done) may be given.
+
+    Raises the index's RunErrors; a photo that cannot be taken is left out, with its reason in the report.
+    """
+    began = time.perf_counter()
+    tell = progress or (lambda stage, done: None)
+    with IndexWriter(folder, describer or default_spec()) as writer:
+        intake = _Intake(writer, positions, tell)
+        intake.take(paths, parallel_map)
+        _learn(writer, tell)
+        _describe(writer, tell)
+        tell("ordering", 0)
+        writer.seal()
+    size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
+    return BuildReport(
+        intake.added, intake.replaced, intake.unchanged, tuple(intake.left_out), time.perf_counter() - began, size
+    )
+
+
+class _Intake:
+    """The first step: local features of every photo that is new or changed, committed in batches."""
+
+    def __init__(self, writer: IndexWriter, positions: Positions | None, tell: Callable[[str, int], None]) -> None:
+        self._writer, self._positions, self._tell = writer, positions, tell
+        self._known = writer.known()
+        self.added = self.replaced = self.unchanged = 0
+        self.left_out: list[tuple[str, str, str]] = []
+
+    def take(self, paths: Iterable[str], parallel_map: ParallelMap) -> None:
+        spec = {"features": self._writer.manifest.describer["features"]}
+        batch: list[NewPhoto] = []
+        try:
+            for result in parallel_map("geoloc_cli.pipeline.extract:build_extractor", spec, self._wanted(paths)):
+                fault = _fault(result)
+                if fault is not None:
+                    self.left_out.append(fault)
+                else:
+                    batch.append(result)
+                if len(batch) == _BATCH:
+                    self._commit(batch)
+                    batch = []
+                self._tell("describing", 1)
+        finally:
+            self._commit(batch)  # an interruption keeps what was described
+
+    def _commit(self, batch: list[NewPhoto]) -> None:
+        self._writer.commit_photos(batch)
+        for photo in batch:
+            if photo.path in self._known:
+                self.replaced += 1
+            else:
+                self.added += 1
+
+    def _wanted(self, paths: Iterable[str]) -> Iterator[tuple[str, Position | None]]:
+        for path in paths:
+            stated = self._positions.get(path) if self._positions else None
+            if self._is_unchanged(path):
+                self.unchanged += 1
+                self._tell("describing", 1)
+            else:
+                yield path, stated
+
+    def _is_unchanged(self, path: str) -> bool:
+        if path not in self._known:
+            return False
+        size_bytes, mtime_ns, sha256 = self._known[path]
+        try:
+            status = Path(path).stat()
+            if (status.st_size, status.st_mtime_ns) == (size_bytes, mtime_ns):
+                return True
+            found = fingerprint(path)
+        except (OSError, PhotoError):
+            return False
+        if found[0] != sha256:
+            return False
+        self._writer.touch(path, found[1], found[2])
+        return True
+
+
+def _fault(result: NewPhoto | Failure) -> tuple[str, str, str] | None:
+    if isinstance(result, Failure):
+        return result.photo, result.code, result.message
+    if len(result.features) < MIN_FEATURES:
+        return (
+            result.path,
+            TooFewFeatures.code,
+            f"'{result.path}' shows only {len(result.features)} keypoints, fewer than {MIN_FEATURES}; use a larger or "
+            "sharper copy.",
+        )
+    return None
+
+
+def _learn(writer: IndexWriter, tell: Callable[[str, int], None]) -> None:
+    """The second step: the vocabulary, unless the index has one."""
+    if writer.has_state():
+        return
+    tell("learning", 0)
+    rows = writer.rows_by_content()
+    options = VladOptions(**writer.manifest.describer["descriptor"]["options"])
+    with Index.open(writer.folder) as reader:
+        state = learn(len(rows), lambda i: reader.local(rows[i]), cluster, options)
+    writer.commit_state(state)
+
+
+def _describe(writer: IndexWriter, tell: Callable[[str, int], None]) -> None:
+    """The third step: a vector for each photo that has none."""
+    rows = writer.rows_without_vector()
+    with Index.open(writer.folder) as reader:
+        descriptor = build_descriptor(reader)
+        for start in range(0, len(rows), _VECTOR_BATCH):
+            part = rows[start : start + _VECTOR_BATCH]
+            writer.commit_vectors(part, np.stack([descriptor.describe(reader.local(row)) for row in part]))
+            tell("vectors", len(part))

@@ -1,0 +1,58 @@
+"""In a worker of a build: one photo's file -> what the index keeps of it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from geoloc_cli.errors import NoPosition, PhotoError, PhotoNotFound
+from geoloc_cli.index.rows import NewPhoto
+from geoloc_cli.photos.decode import decode_gray
+from geoloc_cli.photos.exif import read_photo
+from geoloc_cli.pipeline.describer import build_features
+from geoloc_cli.types import Failure, Position
+
+_BLOCK = 1 << 20
+
+
+def build_extractor(spec: dict[str, Any]) -> Callable[[tuple[str, Position | None]], NewPhoto | Failure]:
+    """spec: {"features": {"name", "options"}}; the result takes a path and a position that wins over the file's own."""
+    features, max_size_px = build_features(spec["features"])
+
+    def extract(item: tuple[str, Position | None]) -> NewPhoto | Failure:
+        path, stated = item
+        try:
+            sha256, size_bytes, mtime_ns = fingerprint(path)
+            photo = read_photo(path)
+            position = stated or photo.position
+            if position is None:
+                why = f" ({photo.notes[0].rstrip('.')})" if photo.notes else ""
+                raise NoPosition(
+                    f"'{path}' says nowhere where it was taken{why}; state its position in a file and pass it with "
+                    "--positions."
+                )
+            picture = decode_gray(path, max_size=max_size_px)
+            local = features.extract(picture.pixels)
+        except PhotoError as error:
+            return Failure(path, error.code, str(error))
+        return NewPhoto(
+            path, sha256, size_bytes, mtime_ns, photo.width, photo.height, position, photo.camera, photo.taken_at, local
+        )
+
+    return extract
+
+
+def fingerprint(path: str) -> tuple[str, int, int]:
+    """SHA-256, length and modification time of a file. Raises PhotoNotFound where it cannot be read."""
+    try:
+        digest = hashlib.sha256()
+        with Path(path).open("rb") as source:
+            status = os.fstat(source.fileno())
+            while block := source.read(_BLOCK):
+                digest.update(block)
+    except OSError as error:
+        raise PhotoNotFound(f"'{path}' cannot be read ({error.strerror}); check its name and permissions.") from error
+    return digest.hexdigest(), status.st_size, status.st_mtime_ns

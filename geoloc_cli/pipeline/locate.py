@@ -1,0 +1,266 @@
+"""One photo -> one fix: describe, search inside the prior and a little outside, verify, re-rank, place."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import numpy as np
+
+from geoloc_cli.contracts import Descriptor, Features
+from geoloc_cli.errors import PhotoError, TooFewFeatures, UsageError
+from geoloc_cli.features.local import LocalFeatures
+from geoloc_cli.geo.belief import credible_radius_m, from_components, mass_within
+from geoloc_cli.geo.earth import haversine_m
+from geoloc_cli.index.reader import Circle, Index
+from geoloc_cli.index.rows import IndexedPhoto
+from geoloc_cli.photos.decode import decode_gray
+from geoloc_cli.retrieval.position import Neighbour, Place, places
+from geoloc_cli.retrieval.rerank import best_first, final_score, first_scores
+from geoloc_cli.retrieval.verify import Verification, VerifyOptions, verify_candidates
+from geoloc_cli.types import Belief, Candidate, Component, Failure, Fix, PriorGuess
+
+Reason = Literal["not_in_index", "too_few_matches", "prior_disagrees"]
+
+# A verified answer is never said with more than 99 % confidence: the reference's own position may be false.
+_LEAST_DOUBT = 0.01
+# Evidence at which the doubt of a verified answer has fallen to a tenth of what it is at the threshold.
+_EVIDENCE_PER_TENTH = 12.0
+_DOUBT_AT_THRESHOLD = 0.5
+# An answer outside the prior needs this much evidence; photographs of one place reach several times as much.
+_EVIDENCE_AGAINST_PRIOR = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class LocateOptions:
+    """`near` bounds the search; `top_k` candidates are verified, of which `outside_share` come from elsewhere."""
+
+    near: tuple[Circle, ...] = ()
+    top_k: int = 15
+    outside_share: float = 0.2
+    list_k: int = 5
+    verify: VerifyOptions = field(default_factory=VerifyOptions)
+
+    def check(self) -> None:
+        self.verify.check()
+        if self.top_k < 1 or self.list_k < 0:
+            raise UsageError("top_k is at least 1, and the number of listed candidates at least 0.")
+        if not 0.0 <= self.outside_share < 1.0:
+            raise UsageError(f"outside_share is {self.outside_share}; give a share from 0 to below 1.")
+
+
+class Stopwatch:
+    """Milliseconds by stage; each reading starts the next."""
+
+    def __init__(self) -> None:
+        self.timing_ms: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        now = time.perf_counter()
+        self.timing_ms[stage] = round(1000.0 * (now - self._last), 2)
+        self._last = now
+
+
+class Locator:
+    """Locates photos against one index; keeps the index open and the backends built."""
+
+    def __init__(
+        self,
+        index: Index,
+        features: Features,
+        descriptor: Descriptor,
+        max_size_px: int,
+        options: LocateOptions | None = None,
+        ask_prior: Callable[[str], tuple[Belief, PriorGuess] | None] | None = None,
+    ) -> None:
+        """ask_prior(path) is asked for each photo where the user named a prior; None never looks at the metadata."""
+        self._index, self._features, self._descriptor = index, features, descriptor
+        self._max_size_px = max_size_px
+        self._options = options or LocateOptions()
+        self._options.check()
+        self._ask_prior = ask_prior
+
+    def locate(self, path: str) -> Fix | Failure:
+        """The fix of one photo; whatever is wrong with the photo comes back as a Failure, never as an exception."""
+        watch = Stopwatch()
+        try:
+            picture = decode_gray(path, max_size=self._max_size_px)
+            watch.lap("decode")
+            prior = self._ask_prior(path) if self._ask_prior else None
+            watch.lap("prior")
+            features = self._features.extract(picture.pixels)
+            try:
+                vector = self._descriptor.describe(features)
+            except TooFewFeatures:
+                return _unlocated(path, "too_few_matches", prior, (), watch)
+            watch.lap("describe")
+        except PhotoError as error:
+            return Failure(path, error.code, str(error))
+        return self._search(path, features, vector, prior, watch)
+
+    def _search(
+        self,
+        path: str,
+        features: LocalFeatures,
+        vector: np.ndarray,
+        prior: tuple[Belief, PriorGuess] | None,
+        watch: Stopwatch,
+    ) -> Fix:
+        options = self._options
+        near = list(options.near) + ([_search_circle(prior[1])] if prior else [])
+        outside = max(1, round(options.top_k * options.outside_share)) if near else 0
+        hits = self._index.search(vector, options.top_k - outside, within=near or None, outside_k=outside)
+        photos = self._index.photos([int(i) for i in hits.row_ids])
+        watch.lap("search")
+        if not photos:
+            return _unlocated(path, "not_in_index", prior, (), watch)
+        away_m = _distance_to(near, photos)
+        radius = None if away_m is None else max(circle.radius_m for circle in near)
+        first = first_scores(hits.similarities, away_m, radius)
+        order = best_first(list(first))
+        watch.lap("rerank")
+        loaders = [lambda row=photos[i].row_id: self._index.local(row) for i in order]
+        found: list[Verification | None] = [None] * len(photos)
+        for i, result in zip(order, verify_candidates(features, loaders, options.verify), strict=True):
+            found[i] = result
+        watch.lap("verify")
+        candidates = self._candidates(photos, hits.similarities, first, away_m, found)
+        return self._answer(path, max(features.width, features.height), photos, found, away_m, candidates, prior, watch)
+
+    def _candidates(
+        self,
+        photos: Sequence[IndexedPhoto],
+        similarities: np.ndarray,
+        first: np.ndarray,
+        away_m: np.ndarray | None,
+        found: Sequence[Verification | None],
+    ) -> tuple[Candidate, ...]:
+        threshold = self._options.verify.min_evidence
+        scores = [
+            final_score(float(first[i]), result.evidence if result else None, threshold)
+            for i, result in enumerate(found)
+        ]
+        listed = []
+        for i in best_first(scores)[: self._options.list_k]:
+            result = found[i]
+            listed.append(
+                Candidate(
+                    photo=photos[i].path,
+                    lat=photos[i].position.lat,
+                    lon=photos[i].position.lon,
+                    similarity=round(float(similarities[i]), 4),
+                    prior_distance_km=None if away_m is None else round(float(away_m[i]) / 1000.0, 3),
+                    score=round(scores[i], 4),
+                    matches=result.matches if result else None,
+                    inliers=result.inliers if result else None,
+                )
+            )
+        return tuple(listed)
+
+    def _answer(
+        self,
+        path: str,
+        picture_px: int,
+        photos: Sequence[IndexedPhoto],
+        found: Sequence[Verification | None],
+        away_m: np.ndarray | None,
+        candidates: tuple[Candidate, ...],
+        prior: tuple[Belief, PriorGuess] | None,
+        watch: Stopwatch,
+    ) -> Fix:
+        threshold = self._options.verify.min_evidence
+        verified = [(photos[i], r) for i, r in enumerate(found) if r is not None and r.evidence >= threshold]
+        best = max((r.evidence for r in found if r is not None), default=0.0)
+        if not verified:
+            # Half the evidence that is asked for, or too plain a picture: more photos nearby may well locate it.
+            reason: Reason = "too_few_matches" if best >= threshold / 2.0 else "not_in_index"
+            return _unlocated(path, reason, prior, candidates, watch)
+        if away_m is not None and best < _EVIDENCE_AGAINST_PRIOR:
+            inside = [away_m[i] <= 0.0 for i, r in enumerate(found) if r is not None and r.evidence >= threshold]
+            if not any(inside):
+                return _unlocated(path, "prior_disagrees", prior, candidates, watch)
+        answers = places([_neighbour(photo, result) for photo, result in verified], picture_px)
+        belief = _belief(answers, best - threshold)
+        lat, lon = answers[0].lat, answers[0].lon
+        return Fix(
+            photo=path,
+            status="ok",
+            stage="rerank",
+            lat=lat,
+            lon=lon,
+            alt_m=None,
+            radius_m=round(credible_radius_m(belief, lat, lon, 0.9), 2),
+            confidence=round(float(mass_within(belief, lat, lon, 1000.0)), 4),
+            belief=belief,
+            candidates=candidates,
+            priors=(prior[1],) if prior else (),
+            timing_ms=watch.timing_ms,
+        )
+
+
+def _search_circle(guess: PriorGuess) -> Circle:
+    """Where to search for what a prior names: three times its own radius, and a kilometre at least."""
+    return Circle(guess.lat, guess.lon, max(3.0 * guess.radius_m, 1000.0))
+
+
+def _neighbour(photo: IndexedPhoto, result: Verification) -> Neighbour:
+    position = photo.position
+    center = result.center_in_query if result.planar else None
+    return Neighbour(position.lat, position.lon, result.inliers, result.evidence, center, position.radius_m)
+
+
+def _belief(answers: Sequence[Place], margin: float) -> Belief:
+    """The places as components, and as spread the doubt left by `margin`, the evidence above the threshold."""
+    doubt = max(_LEAST_DOUBT, _DOUBT_AT_THRESHOLD * 10.0 ** (-margin / _EVIDENCE_PER_TENTH))
+    return from_components([Component(p.lat, p.lon, p.radius_m, p.share * (1.0 - doubt)) for p in answers], doubt)
+
+
+def _distance_to(near: Sequence[Circle], photos: Sequence[IndexedPhoto]) -> np.ndarray | None:
+    """(n,) metres from each photo to the nearest circle's rim, 0 inside; None without circles."""
+    if not near:
+        return None
+    lat = np.array([p.position.lat for p in photos])[:, None]
+    lon = np.array([p.position.lon for p in photos])[:, None]
+    centers = np.array([(c.lat, c.lon, c.radius_m) for c in near]).T
+    away: np.ndarray = np.maximum(haversine_m(lat, lon, centers[0], centers[1]) - centers[2], 0.0).min(axis=1)
+    return away
+
+
+def _unlocated(
+    path: str,
+    reason: Reason,
+    prior: tuple[Belief, PriorGuess] | None,
+    candidates: tuple[Candidate, ...],
+    watch: Stopwatch,
+) -> Fix:
+    """No answer by sight: nothing but the belief of a prior that the user asked for, else everywhere."""
+    fix = Fix(
+        photo=path,
+        status="unlocated",
+        stage=None,
+        lat=None,
+        lon=None,
+        alt_m=None,
+        radius_m=None,
+        confidence=0.0,
+        belief=prior[0] if prior else Belief(),
+        reason=reason,
+        candidates=candidates,
+        priors=(prior[1],) if prior else (),
+        timing_ms=watch.timing_ms,
+    )
+    if prior is None or reason == "prior_disagrees":
+        return fix
+    belief, guess = prior
+    return replace(
+        fix,
+        status="ok",
+        stage="prior",
+        lat=guess.lat,
+        lon=guess.lon,
+        radius_m=round(credible_radius_m(belief, guess.lat, guess.lon, 0.9), 2),
+        confidence=round(float(mass_within(belief, guess.lat, guess.lon, 1000.0)), 4),
+    )

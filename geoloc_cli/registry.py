@@ -1,0 +1,171 @@
+"""Which backends there are, knowable without importing any, and built by name on demand.
+
+The built-in ones stand in a static table. A third party's are entry points of the group `geoloc.backends`, named
+`<kind>.<name>`, and are consulted for unknown names alone: they never shadow a built-in one. `GEOLOC_PLUGINS` names the
+distributions that are allowed (comma-separated; empty: none; unset: all).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import importlib
+import os
+import typing
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+from geoloc_cli.errors import MissingExtra, UnknownBackend
+
+GROUP = "geoloc.backends"
+KINDS = ("prior", "features", "descriptor", "matcher")
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """One row of the table; `options` names the dataclass of its options in the same module, where it has any."""
+
+    kind: str
+    name: str
+    target: str
+    summary: str
+    options: str | None = None
+    extra: str | None = None
+    needs_network: bool = False
+    licence: str = "Apache-2.0"
+    source: str = "geoloc"
+
+
+BUILTIN: tuple[Backend, ...] = (
+    Backend(
+        "features",
+        "sift",
+        "geoloc_cli.features.sift:SiftFeatures",
+        "RootSIFT on the CPU, with a second look at plain ground",
+        "SiftOptions",
+        licence="BSD-3-Clause (COLMAP)",
+    ),
+    Backend(
+        "matcher",
+        "mutual-nn",
+        "geoloc_cli.features.match:MutualNearest",
+        "mutual nearest neighbours with the ratio test",
+        "MutualNearestOptions",
+    ),
+    Backend(
+        "descriptor",
+        "vlad",
+        "geoloc_cli.descriptors.vlad:VladDescriptor",
+        "VLAD of local features, its vocabulary learned from the indexed photos",
+    ),
+    Backend(
+        "prior",
+        "exif",
+        "geoloc_cli.priors.exif:ExifPrior",
+        "the position that the photo's own metadata states",
+        "ExifOptions",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class BackendSpec:
+    """A backend's name and options, as the user or an index's manifest states them: what travels between processes."""
+
+    name: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+def parse(text: str) -> BackendSpec:
+    """`name` or `name?key=value&key=value`; values stay text until the backend's options give them a type."""
+    name, _, query = text.partition("?")
+    return BackendSpec(name, dict(parse_qsl(query, keep_blank_values=True)))
+
+
+def names(kind: str) -> list[str]:
+    """The names of a kind, built-in ones first; imports no backend."""
+    own = [row.name for row in BUILTIN if row.kind == kind]
+    return own + sorted(row.name for row in plugins() if row.kind == kind and row.name not in own)
+
+
+def plugins() -> Iterator[Backend]:
+    """The backends that installed distributions declare and `GEOLOC_PLUGINS` allows; imports none of them."""
+    from importlib.metadata import entry_points
+
+    listed = os.environ.get("GEOLOC_PLUGINS")
+    allowed = None if listed is None else {name.strip() for name in listed.split(",") if name.strip()}
+    for point in entry_points(group=GROUP):
+        kind, _, name = point.name.partition(".")
+        distribution = point.dist.name if point.dist else "unknown"
+        if kind in KINDS and name and (allowed is None or distribution in allowed):
+            yield Backend(kind, name, point.value, f"from {distribution}", licence="", source=distribution)
+
+
+def find(kind: str, name: str) -> Backend:
+    """Raises UnknownBackend, with the nearest name that there is, or where two distributions claim the name."""
+    for row in BUILTIN:
+        if (row.kind, row.name) == (kind, name):
+            return row
+    claims = [row for row in plugins() if (row.kind, row.name) == (kind, name)]
+    if len(claims) == 1:
+        return claims[0]
+    if claims:
+        sources = " and ".join(sorted(row.source for row in claims))
+        raise UnknownBackend(f"{kind} '{name}' is brought by {sources}; allow one of them in GEOLOC_PLUGINS.")
+    raise UnknownBackend(f"There is no {kind} '{name}'{_did_you_mean(name, names(kind))}")
+
+
+def create(kind: str, spec: BackendSpec) -> Any:
+    """Imports one module and builds its backend with strictly typed and checked options."""
+    row = find(kind, spec.name)
+    module_name, _, class_name = row.target.partition(":")
+    try:
+        module = importlib.import_module(module_name)
+        made = getattr(module, class_name)
+    except ImportError as error:
+        if row.extra:
+            raise MissingExtra(
+                f"{kind} '{row.name}' needs an extra that is not installed; run `pip install 'geoloc[{row.extra}]'`."
+            ) from error
+        raise UnknownBackend(
+            f"{kind} '{row.name}' of {row.source} cannot be imported ({error}); repair or remove that package."
+        ) from error
+    if row.options is None:
+        if spec.options:
+            raise UnknownBackend(f"{kind} '{row.name}' takes no options, and was given {', '.join(spec.options)}.")
+        return made()
+    return made(typed_options(getattr(module, row.options), spec.options, f"{kind} '{row.name}'"))
+
+
+def typed_options(options: Any, given: dict[str, Any], owner: str) -> Any:
+    """An options dataclass from text or JSON values. Raises UnknownBackend on an unknown key or a wrong value."""
+    hints = typing.get_type_hints(options)
+    known = [entry.name for entry in dataclasses.fields(options)]
+    values: dict[str, Any] = {}
+    for key, value in given.items():
+        if key not in known:
+            raise UnknownBackend(f"{owner} has no option '{key}'{_did_you_mean(key, known)}")
+        try:
+            values[key] = _converted(hints[key], value)
+        except ValueError as error:
+            raise UnknownBackend(f"{owner}: {key} is {value!r}, and should be {hints[key].__name__}.") from error
+    built = options(**values)
+    built.check()
+    return built
+
+
+def _converted(hint: Any, value: Any) -> Any:
+    if hint is bool and isinstance(value, str):
+        if value.lower() not in ("true", "false"):
+            raise ValueError(value)
+        return value.lower() == "true"
+    return hint(value)
+
+
+def _did_you_mean(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    if near:
+        return f"; did you mean '{near[0]}'?"
+    return f"; there is {', '.join(known)}." if known else "."
