@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 
 import check_extras
 import geoloc_cli
+from geoloc_cli import registry
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "geoloc_cli"
@@ -26,7 +27,7 @@ MAX_LINES = 350
 # The one file through which each heavy library is reached, so that a new version of it is met in one place.
 ADAPTERS = {
     "pycolmap": {"geometry/colmap.py"},
-    "faiss": {"index/ann.py"},
+    "faiss": {"index/faiss_file.py"},
     "h3": {"geo/cells.py"},
     "pi_heif": {"photos/heic.py"},
 }
@@ -186,3 +187,11 @@ def test_all_is_every_extra_but_the_developers() -> None:
 def test_the_makefile_and_the_project_file_agree_on_geoclip() -> None:
     (bound,) = [line for line in PROJECT["optional-dependencies"]["geoclip"] if line.startswith("geoclip")]
     assert f"'{bound}'" in (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def test_every_extra_that_a_message_names_exists() -> None:
+    named = {row.extra for row in registry.BUILTIN if row.extra}
+    for path in PACKAGE.rglob("*.py"):
+        named |= set(re.findall(r"geoloc\[([a-z]+)\]", path.read_text(encoding="utf-8")))
+    assert "heic" in named
+    assert named <= set(PROJECT["optional-dependencies"])
