@@ -29,6 +29,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+Box = tuple[float, float, float, float]
 _GREY = 128
 # The descriptor belongs to the process: two threads must not each keep the other's silence.
 _LIBTIFF_LOCK = threading.Lock()
@@ -67,32 +68,49 @@ def _decode(path: str, mode: str, max_size: int) -> tuple[Image.Image, int]:
     with open_picture(path) as picture:
         metadata = read_metadata(picture)
         full_width, full_height = metadata.width, metadata.height
-        image = _loaded(picture, mode, max_size)
-        if picture.kind not in ("TIFF", "HEIF"):  # these two are upright once decoded
-            turn = _TURNS.get(metadata.orientation)
-            image = image.transpose(turn) if turn is not None else image
-        else:
+        image, box = _loaded(picture, mode, max_size)
+        if picture.kind in ("TIFF", "HEIF"):  # these two are upright once decoded
             full_width, full_height = image.size
+            box = (0.0, 0.0, float(full_width), float(full_height))
+        elif metadata.orientation in _TURNS:
+            box = _turned(box, image.size, metadata.orientation)
+            image = image.transpose(_TURNS[metadata.orientation])
         factor = min(1.0, max_size / max(full_width, full_height))
         size = max(1, round(full_width * factor)), max(1, round(full_height * factor))
         image = _in_mode(image, mode)
-        return (image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)), full_width
+        return (image if image.size == size else image.resize(size, Image.Resampling.LANCZOS, box)), full_width
 
 
-def _loaded(picture: Picture, mode: str, max_size: int) -> Image.Image:
-    """The first frame with its pixels, JPEG reduced by the largest power of two that keeps it above max_size."""
+def _loaded(picture: Picture, mode: str, max_size: int) -> tuple[Image.Image, Box]:
+    """The first frame with its pixels, and the part of it that is picture.
+
+    A JPEG is reduced by the largest power of two that keeps it above max_size. Where its sides are no multiples of
+    that, the last column and row reach beyond the picture, and the box ends within them.
+    """
     image = picture.image
+    width, height = image.size
+    box: Box = (0.0, 0.0, float(width), float(height))
     if picture.kind == "JPEG":
-        # A square of max_size is at least as large as the target in each direction only if the longer side rules.
-        width, height = image.size
         factor = max(1.0, max(width, height) / max_size)
-        image.draft(mode, (max(1, round(width / factor)), max(1, round(height / factor))))
+        drafted = image.draft(mode, (max(1, round(width / factor)), max(1, round(height / factor))))
+        if drafted is not None:
+            box = drafted[1]
     if picture.kind == "TIFF":
         with _LIBTIFF_LOCK, _silenced_stderr():
             image.load()
     else:
         image.load()
-    return image
+    return image, box
+
+
+def _turned(box: Box, size: tuple[int, int], orientation: int) -> Box:
+    """The box of a picture of this size, stored with this orientation, once it is upright."""
+    (left, top, right, bottom), (width, height) = box, size
+    if orientation in (2, 3, 7, 8):
+        left, right = width - right, width - left
+    if orientation in (3, 4, 6, 7):
+        top, bottom = height - bottom, height - top
+    return (top, left, bottom, right) if orientation >= 5 else (left, top, right, bottom)
 
 
 @contextmanager
