@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import enum
-import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,7 +24,6 @@ from geoloc_cli import registry
 from geoloc_cli.cli.app import app
 
 README = Path(__file__).resolve().parent.parent / "README.md"
-MARKUP = re.compile(r"\[/?(?:bold|dim|italic|cyan|green|red|yellow)\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +71,8 @@ def _parameter(param: Any) -> Parameter:
 
 
 def _plain(text: str) -> str:
-    return " ".join(MARKUP.sub("", text).split())
+    """The text with each paragraph on one line."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in text.strip().split("\n\n"))
 
 
 def commands() -> list[Command]:
