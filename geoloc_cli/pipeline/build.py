@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,6 +21,7 @@ from geoloc_cli.index.faiss_file import cluster
 from geoloc_cli.index.reader import Index
 from geoloc_cli.index.rows import NewPhoto
 from geoloc_cli.index.writer import IndexWriter
+from geoloc_cli.photos.intrinsics import CameraOverride
 from geoloc_cli.pipeline.describer import build_descriptor, default_spec
 from geoloc_cli.pipeline.extract import fingerprint
 from geoloc_cli.types import Failure, Position
@@ -54,6 +55,7 @@ def build_index(
     *,
     parallel_map: ParallelMap,
     positions: Positions | None = None,
+    camera: CameraOverride | None = None,
     describer: dict[str, Any] | None = None,
     progress: Callable[[str, int], None] | None = None,
 ) -> BuildReport:
@@ -64,7 +66,7 @@ def build_index(
     began = time.perf_counter()
     tell = progress or (lambda stage, done: None)
     with IndexWriter(folder, describer or default_spec()) as writer:
-        intake = _Intake(writer, positions, tell)
+        intake = _Intake(writer, positions, camera, tell)
         intake.take(paths, parallel_map)
         _learn(writer, tell)
         _describe(writer, tell)
@@ -79,14 +81,22 @@ def build_index(
 class _Intake:
     """The first step: local features of every photo that is new or changed, committed in batches."""
 
-    def __init__(self, writer: IndexWriter, positions: Positions | None, tell: Callable[[str, int], None]) -> None:
-        self._writer, self._positions, self._tell = writer, positions, tell
+    def __init__(
+        self,
+        writer: IndexWriter,
+        positions: Positions | None,
+        camera: CameraOverride | None,
+        tell: Callable[[str, int], None],
+    ) -> None:
+        self._writer, self._positions, self._camera, self._tell = writer, positions, camera, tell
         self._known = writer.known()
         self.added = self.replaced = self.unchanged = 0
         self.left_out: list[tuple[str, str, str]] = []
 
     def take(self, paths: Iterable[str], parallel_map: ParallelMap) -> None:
-        spec = {"features": self._writer.manifest.describer["features"]}
+        spec: dict[str, Any] = {"features": self._writer.manifest.describer["features"]}
+        if self._camera is not None:
+            spec["camera"] = asdict(self._camera)
         batch: list[NewPhoto] = []
         try:
             for result in parallel_map("geoloc_cli.pipeline.extract:build_extractor", spec, self._wanted(paths)):

@@ -12,21 +12,27 @@ from geoloc_cli.errors import NoPosition, PhotoError, PhotoNotFound
 from geoloc_cli.index.rows import NewPhoto
 from geoloc_cli.photos.decode import decode_gray
 from geoloc_cli.photos.exif import read_photo
+from geoloc_cli.photos.intrinsics import CameraOverride
 from geoloc_cli.pipeline.describer import build_features
-from geoloc_cli.types import Failure, Position
+from geoloc_cli.types import Camera, Failure, Position
 
 _BLOCK = 1 << 20
 
 
 def build_extractor(spec: dict[str, Any]) -> Callable[[tuple[str, Position | None]], NewPhoto | Failure]:
-    """spec: {"features": {"name", "options"}}; the result takes a path and a position that wins over the file's own."""
+    """spec: {"features": {"name", "options"}, "camera": stated intrinsics, if any}.
+
+    The result takes a path and a position that wins over the file's own.
+    """
     features, max_size_px = build_features(spec["features"])
+    override = _override(spec.get("camera"))
 
     def extract(item: tuple[str, Position | None]) -> NewPhoto | Failure:
         path, stated = item
         try:
             sha256, size_bytes, mtime_ns = fingerprint(path)
             photo = read_photo(path)
+            photo = override.apply(photo) if override else photo
             position = stated or photo.position
             if position is None:
                 why = f" ({photo.notes[0].rstrip('.')})" if photo.notes else ""
@@ -43,6 +49,15 @@ def build_extractor(spec: dict[str, Any]) -> Callable[[tuple[str, Position | Non
         )
 
     return extract
+
+
+def _override(stated: dict[str, Any] | None) -> CameraOverride | None:
+    if stated is None:
+        return None
+    camera = stated["camera"]
+    if camera is not None:
+        camera = Camera(**{**camera, "params": tuple(camera["params"])})
+    return CameraOverride(focal_px=stated["focal_px"], fov_deg=stated["fov_deg"], camera=camera)
 
 
 def fingerprint(path: str) -> tuple[str, int, int]:

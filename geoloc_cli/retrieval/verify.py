@@ -30,15 +30,17 @@ from geoloc_cli.geometry.colmap import RobustModel, estimate_fundamental, estima
 class VerifyOptions:
     """Options of verification.
 
-    Every candidate is first compared by `quick_query` keypoints of the query, of the largest scales; it stops once
-    `enough` candidates are verified. Where none is, the `retry` most promising are compared by `full_query` keypoints.
-    `min_evidence` of 12 is a millionth of a millionth chance under independence; matches on repeated structure are not
-    independent, and photographs of other places and of other ends of a street were seen to reach 5.
+    Every candidate is first compared by `quick_query` keypoints of the query, of the largest scales, until `enough` are
+    verified, or `patience` in a row are not after one that is. Where none is, the `retry` most promising are compared
+    by `full_query` keypoints. `min_evidence` of 12 is a millionth of a millionth chance under independence; matches on
+    repeated structure are not independent, and photographs of other places, or of another end of the same street,
+    were seen to reach 5.
     """
 
     quick_query: int = 640
     full_query: int = 4096
     enough: int = 6
+    patience: int = 5
     retry: int = 4
     max_ratio: float = 0.8
     homography_px: float = 6.0
@@ -48,8 +50,8 @@ class VerifyOptions:
     def check(self) -> None:
         if not 8 <= self.quick_query <= self.full_query:
             raise UsageError(f"quick_query is {self.quick_query}; give 8 to full_query ({self.full_query}) keypoints.")
-        if self.enough < 1 or self.retry < 0:
-            raise UsageError("enough is at least 1 and retry at least 0.")
+        if self.enough < 1 or self.patience < 1 or self.retry < 0:
+            raise UsageError("enough and patience are at least 1, and retry at least 0.")
         if self.homography_px <= 0 or self.fundamental_px <= 0:
             raise UsageError("homography_px and fundamental_px are lengths above 0.")
 
@@ -151,12 +153,13 @@ def verify_candidates(
     """Verifies candidates in the order given, each loaded when its turn comes; None for those that were not needed."""
     prepared = Query(query)
     found: list[Verification | None] = [None] * len(references)
-    verified = 0
+    verified = missed = 0
     for i, load in enumerate(references):
-        if verified >= options.enough:
+        if verified >= options.enough or (verified and missed >= options.patience):
             break
         found[i] = result = verify_pair(prepared, load(), options.quick_query, options)
-        verified += result.evidence >= options.min_evidence
+        held = result.evidence >= options.min_evidence
+        verified, missed = verified + held, 0 if held else missed + 1
     if verified or len(query) <= options.quick_query:
         return found
     promising = sorted(range(len(references)), key=lambda i: -(found[i] or NOTHING).inliers)[: options.retry]

@@ -1,0 +1,58 @@
+"""The program: its commands, and what becomes of errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import typer
+
+from geoloc_cli import __version__
+from geoloc_cli.cli import backends, demo, doctor, index, inspect, locate, schema
+from geoloc_cli.errors import EXIT_INTERRUPTED, RunError
+
+app = typer.Typer(
+    name="geoloc",
+    help="Where was this photo taken, and how was the camera held? Offline, from photos whose places are known.",
+    rich_markup_mode=None,
+    pretty_exceptions_show_locals=False,
+    no_args_is_help=True,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"geoloc {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _program(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+) -> None:
+    """Where was this photo taken, and how was the camera held? Offline, from photos whose places are known."""
+
+
+app.add_typer(index.app, name="index")
+app.command("locate")(locate.locate)
+app.command("inspect")(inspect.inspect)
+app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
+app.command("backends")(backends.backends)
+app.command("schema")(schema.schema)
+
+
+def main() -> None:
+    """Runs the program; a RunError is one sentence on stderr and its exit status, an interruption is 130."""
+    try:
+        app()
+    except RunError as error:
+        typer.echo(f"geoloc: {error}", err=True)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("geoloc: interrupted; what was finished is kept.", err=True)
+        sys.exit(EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # Whoever read the output has enough; Python would complain once more when it flushes at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

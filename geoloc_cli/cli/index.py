@@ -1,0 +1,224 @@
+"""`geoloc index ...`: make, extend, look into and repair an index."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from geoloc_cli.cli import options, output
+from geoloc_cli.cli.progress import bar
+from geoloc_cli.errors import EXIT_SOME_FAILED, IndexDamaged, IndexMissing, UsageError
+
+if TYPE_CHECKING:
+    from geoloc_cli.pipeline.build import BuildReport
+
+app = typer.Typer(
+    help="Make, extend, look into and repair an index of photos whose places are known.",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+)
+_DIR: Any = typer.Argument(..., metavar="DIR", help="The index's folder.")
+# Photos named as an example of each reason; all of them are a matter for --report.
+_NAMED = 3
+
+
+@app.command("build")
+def build(
+    photos: list[str] = options.PHOTOS,
+    index: str = options.INDEX,
+    exclude_list: str = options.EXCLUDE,
+    positions: str = options.POSITIONS,
+    camera: str = options.CAMERA,
+    focal_px: float = options.FOCAL_PX,
+    fov_deg: float = options.FOV_DEG,
+    workers: int = options.WORKERS,
+    quiet: bool = options.QUIET,
+) -> None:
+    """Make an index of geotagged photos, or finish one that was interrupted; finished photos are not done twice."""
+    _take(photos, index, exclude_list, positions, (camera, focal_px, fov_deg), workers, quiet)
+
+
+@app.command("add")
+def add(
+    photos: list[str] = options.PHOTOS,
+    index: str = options.INDEX,
+    exclude_list: str = options.EXCLUDE,
+    positions: str = options.POSITIONS,
+    camera: str = options.CAMERA,
+    focal_px: float = options.FOCAL_PX,
+    fov_deg: float = options.FOV_DEG,
+    workers: int = options.WORKERS,
+    quiet: bool = options.QUIET,
+) -> None:
+    """Add photos to an index that exists; those that changed since take their old selves' places."""
+    from geoloc_cli.index.reader import Index
+
+    Index.open(index).close()
+    _take(photos, index, exclude_list, positions, (camera, focal_px, fov_deg), workers, quiet)
+
+
+def _take(
+    photos: list[str],
+    index: str,
+    exclude_list: str | None,
+    positions: str | None,
+    intrinsics: tuple[str | None, float | None, float | None],
+    workers: int | None,
+    quiet: bool,
+) -> None:
+    from geoloc_cli.engine.local import LocalPool
+    from geoloc_cli.photos.positions import read_positions
+    from geoloc_cli.pipeline.build import build_index
+
+    stated = read_positions(positions) if positions else None
+    camera = options.override(*intrinsics)
+    paths = options.photos_of(photos, exclude_list)
+    if not paths:
+        raise UsageError(f"No photos were found in {', '.join(photos)}.")
+    with bar(len(paths), quiet) as shown:
+        report = build_index(
+            index, paths, parallel_map=LocalPool(workers), positions=stated, camera=camera, progress=shown.step
+        )
+    if not quiet:
+        for line in _told(index, report):
+            typer.echo(line, err=True)
+    # A photo that says nowhere where it was taken is no failure; one that cannot be read is.
+    if any(code not in ("no_position", "too_few_features") for _, code, _ in report.left_out):
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _told(index: str, report: BuildReport) -> Iterator[str]:
+    total = report.added + report.replaced + report.unchanged
+    rate = (report.added + report.replaced) / report.seconds
+    yield (
+        f"{index}: {total} photos ({report.added} added, {report.replaced} replaced, {report.unchanged} unchanged), "
+        f"{report.bytes / 1e6:.0f} MB, {report.seconds:.1f} s ({rate:.1f} photos/s)."
+    )
+    by_code: dict[str, list[tuple[str, str]]] = {}
+    for path, code, message in report.left_out:
+        by_code.setdefault(code, []).append((path, message))
+    for code, faults in sorted(by_code.items()):
+        yield f"{len(faults)} left out, {code}:"
+        for _, message in faults[:_NAMED]:
+            yield f"  {output.printable(message)}"
+        if len(faults) > _NAMED:
+            yield f"  and {len(faults) - _NAMED} more."
+
+
+@app.command("info")
+def info(directory: str = _DIR, as_json: bool = options.JSON) -> None:
+    """Say what an index holds and how its photos are described."""
+    from geoloc_cli.index.inspect import info as look
+
+    found = look(directory)
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    bounds = found["bounds"]
+    area = "-"
+    if bounds:
+        area = f"{bounds['south']:.5f} to {bounds['north']:.5f} N, {bounds['west']:.5f} to {bounds['east']:.5f} E"
+    parts = [f"{found['describer'][part]['name']}" for part in ("features", "descriptor")]
+    for name, value in (
+        ("index", output.printable(found["index"])),
+        ("photos", found["photos"]),
+        ("area", area),
+        ("described by", " and ".join(parts)),
+        ("made at", found["created_at"]),
+        ("size", f"{found['bytes'] / 1e6:.1f} MB in {found['files']} files"),
+        ("finished", "yes" if found["finished"] else "no; run the same `geoloc index build` again"),
+    ):
+        typer.echo(f"{name:14}{value}")
+
+
+@app.command("remove")
+def remove(
+    directory: str = _DIR,
+    photos: list[str] = typer.Argument(..., metavar="PHOTOS...", help="Paths as the index knows them, or - for stdin."),
+) -> None:
+    """Take photos out of an index; `compact` gives their room back."""
+    from geoloc_cli.index.reader import Index
+    from geoloc_cli.index.writer import IndexWriter
+    from geoloc_cli.photos.scan import find_photos
+
+    Index.open(directory).close()
+    paths = list(find_photos(photos, stdin=sys.stdin.buffer)) if photos == ["-"] else photos
+    with IndexWriter(directory) as writer:
+        missing = writer.remove(paths)
+        writer.seal()
+    typer.echo(f"{directory}: {len(paths) - len(missing)} photos removed.", err=True)
+    if missing:
+        raise IndexMissing(
+            f"{directory} holds no photo {output.printable(missing[0])!r} (nor {len(missing) - 1} others that were "
+            "named); `geoloc index export` lists the paths that it knows."
+        )
+
+
+@app.command("verify")
+def verify(directory: str = _DIR, as_json: bool = options.JSON) -> None:
+    """Read every byte of an index and compare it with what was written."""
+    from geoloc_cli.index.inspect import verify as read
+
+    verdict = read(directory)
+    if as_json:
+        found = {"photos": verdict.photos, "files": verdict.files, "faults": list(verdict.faults)}
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        for fault in verdict.faults:
+            typer.echo(output.printable(fault))
+        typer.echo(f"{verdict.photos} photos, {verdict.files} files, {len(verdict.faults)} faults")
+    if verdict.faults:
+        raise IndexDamaged(f"{directory} has {len(verdict.faults)} faults; build the index again into a new folder.")
+
+
+@app.command("compact")
+def compact(directory: str = _DIR) -> None:
+    """Give back the room of photos that were removed or replaced, and write the derived data anew."""
+    from geoloc_cli.index.reader import Index
+    from geoloc_cli.index.writer import IndexWriter
+
+    Index.open(directory).close()
+    with IndexWriter(directory) as writer:
+        freed = writer.compact()
+    typer.echo(f"{directory}: {freed / 1e6:.1f} MB freed.", err=True)
+
+
+@app.command("merge")
+def merge(
+    directory: str = _DIR,
+    others: list[str] = typer.Argument(..., metavar="OTHERS...", help="Indexes of the same vocabulary."),
+) -> None:
+    """Copy the photos of other indexes into this one."""
+    from geoloc_cli.index.inspect import merge as copy
+
+    typer.echo(f"{directory}: {copy(directory, others)} photos copied.", err=True)
+
+
+@app.command("export")
+def export(
+    directory: str = _DIR,
+    format: str = typer.Option("jsonl", "--format", metavar="jsonl|csv|geojson", help="How to write the rows."),
+) -> None:
+    """Write the rows of an index: each photo's path, place, camera and hash."""
+    from geoloc_cli.export.geojson import places
+    from geoloc_cli.index.inspect import rows
+
+    found = rows(directory)
+    if format == "jsonl":
+        for row in found:
+            typer.echo(json.dumps(row))
+    elif format == "geojson":
+        typer.echo(json.dumps(places(found)))
+    elif format == "csv":
+        columns = [name for name in (found[0] if found else {}) if name != "camera"]
+        table = csv.writer(sys.stdout)
+        table.writerow(columns)
+        for row in found:
+            table.writerow(["" if row[name] is None else output.cell(row[name]) for name in columns])
+    else:
+        raise UsageError(f"There is no format '{format}'; give one of jsonl, csv, geojson.")

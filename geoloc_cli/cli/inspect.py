@@ -1,0 +1,80 @@
+"""`geoloc inspect`: what photos say of themselves, before any is located or indexed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+import typer
+
+from geoloc_cli.cli import options, output
+from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
+
+
+def inspect(
+    photos: list[str] = options.PHOTOS,
+    positions: str = options.POSITIONS,
+    camera: str = options.CAMERA,
+    focal_px: float = options.FOCAL_PX,
+    fov_deg: float = options.FOV_DEG,
+    exclude_list: str = options.EXCLUDE,
+    as_json: bool = typer.Option(False, "--json", help="One JSON object a photo instead of a table."),
+) -> None:
+    """Show what photos say of themselves: place, time, camera, how the focal length was come by, and every doubt."""
+    from geoloc_cli.errors import PhotoError
+    from geoloc_cli.photos.exif import read_photo
+    from geoloc_cli.photos.positions import read_positions
+
+    stated = read_positions(positions) if positions else None
+    override = options.override(camera, focal_px, fov_deg)
+    paths = options.photos_of(photos, exclude_list)
+    if not paths:
+        raise UsageError(f"No photos were found in {', '.join(photos)}.")
+    rows: list[dict[str, Any]] = []
+    failed = 0
+    for path in paths:
+        try:
+            photo = read_photo(path)
+            photo = override.apply(photo) if override else photo
+            row = asdict(photo)
+            position = stated.get(path) if stated else None
+            row["position"] = asdict(position) if position else row["position"]
+        except PhotoError as error:
+            failed += 1
+            row = {"path": path, "error": {"code": error.code, "message": str(error)}}
+        if as_json:
+            typer.echo(json.dumps(row))
+        rows.append(row)
+    if not as_json:
+        _table(rows)
+    if failed:
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _table(rows: list[dict[str, Any]]) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("photo", "size", "place", "taken at", "focal length", "doubts"):
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in _cells(row)))
+    Console().print(table)
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    name = output.printable(row["path"])
+    if "error" in row:
+        return name, "", "", "", "", output.printable(row["error"]["message"])
+    position, camera = row["position"], row["camera"]
+    place = f"{position['lat']:.6f}, {position['lon']:.6f} ({position['source']})" if position else "-"
+    focal = "-"
+    if camera:
+        relative = camera["params"][0] / camera["width"]
+        focal = f"{relative:.3f} of the width, {camera['source']}, within {100 * camera['focal_std']:.0f} %"
+    doubts = output.printable(" ".join(row["notes"]))
+    return name, f"{row['width']} x {row['height']}", place, row["taken_at"] or "-", focal, doubts

@@ -1,0 +1,131 @@
+"""`geoloc locate`: photos in, one answer a photo out."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import typer
+
+from geoloc_cli.cli import options, output
+from geoloc_cli.cli.progress import bar
+from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
+from geoloc_cli.types import Failure, Fix
+
+
+def locate(
+    photos: list[str] = options.PHOTOS,
+    index: str = options.INDEX,
+    near: list[str] = typer.Option(
+        [], "--near", metavar="LAT,LON,RADIUS", help="Search here first (metres, or 2km); may be given several times."
+    ),
+    prior: list[str] = typer.Option([], "--prior", metavar="NAME", help="Ask this prior too; see `geoloc backends`."),
+    format: str = typer.Option(
+        None, "--format", metavar="|".join(output.FORMATS), help="Default: table on a terminal, jsonl in a pipe."
+    ),
+    top_k: int = typer.Option(15, "--top-k", min=1, help="Candidates that are retrieved and verified."),
+    explain: bool = typer.Option(
+        False, "--explain", help="The evidence of every candidate, not of the best five alone."
+    ),
+    resume: str = typer.Option(
+        None, "--resume", metavar="FILE", help="Keep the answers here, and do no photo again that has one."
+    ),
+    exclude_list: str = options.EXCLUDE,
+    workers: int = options.WORKERS,
+    quiet: bool = options.QUIET,
+) -> None:
+    """Say where photos were taken, by an index of photos whose places are known.
+
+    A photo's own GPS is never used to find it, unless --prior exif is given. Exit status: 0 all photos handled, 1 some
+    failed, 2 the call was wrong, 130 interrupted (what was finished is kept).
+    """
+    from geoloc_cli.engine.local import LocalPool
+    from geoloc_cli.pipeline.batch import locate_photos
+    from geoloc_cli.pipeline.locate import LocateOptions
+
+    paths = options.photos_of(photos, exclude_list)
+    if not paths:
+        raise UsageError(f"No photos were found in {', '.join(photos)}.")
+    chosen = LocateOptions(
+        near=tuple(options.circle(text) for text in near), top_k=top_k, list_k=top_k if explain else min(5, top_k)
+    )
+    chosen.check()
+    writer = output.writer(format, explain)
+    done = _Answered(resume)
+    todo = [path for path in paths if path not in done.answers]
+    counts = {"ok": 0, "unlocated": 0, "error": 0}
+    with bar(len(paths), quiet) as shown:
+        fresh = locate_photos(index, todo, chosen, LocalPool(workers), prior)
+        try:
+            for answer in _in_order(paths, done, fresh):
+                counts[answer.status if isinstance(answer, Fix) else "error"] += 1
+                writer.write(answer)
+                shown.step("locating", 1)
+        finally:
+            fresh.close()  # type: ignore[attr-defined]
+            done.close()
+            writer.close()
+    if not quiet:
+        summary = f"{counts['ok']} located, {counts['unlocated']} unlocated, {counts['error']} failed"
+        typer.echo(f"{len(paths)} photos: {summary}.", err=True)
+    if counts["error"]:
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _in_order(paths: list[str], done: _Answered, fresh: Iterator[Fix | Failure]) -> Iterator[Fix | Failure]:
+    for path in paths:
+        if path in done.answers:
+            yield done.answers[path]
+            continue
+        answer = next(fresh)
+        done.keep(answer)
+        yield answer
+
+
+class _Answered:
+    """The file of `--resume`: what it holds already, and what is added line by line."""
+
+    def __init__(self, file: str | None) -> None:
+        self.answers: dict[str, Fix | Failure] = {}
+        self._out: BinaryIO | None = None
+        if file is None:
+            return
+        from geoloc_cli.records import from_record
+
+        path = Path(file)
+        whole = 0
+        if path.exists():
+            data = path.read_bytes()
+            for number, line in enumerate(data.splitlines(keepends=True), 1):
+                if not line.endswith(b"\n"):
+                    break  # torn by an interruption: that photo is done again
+                try:
+                    answer = from_record(json.loads(line))
+                except (ValueError, UsageError) as error:
+                    raise UsageError(
+                        f"{file}, line {number}, is no answer of this program ({error}); give a new file to --resume."
+                    ) from error
+                self.answers[answer.photo] = answer
+                whole += len(line)
+        try:
+            out = path.open("r+b" if path.exists() else "w+b")
+        except OSError as error:
+            raise UsageError(f"{file} cannot be written ({error.strerror}); give another file to --resume.") from error
+        out.truncate(whole)
+        out.seek(whole)
+        self._out = out
+
+    def keep(self, answer: Fix | Failure) -> None:
+        if self._out is not None:
+            from geoloc_cli.records import dumps
+
+            self._out.write(dumps(answer).encode() + b"\n")
+            self._out.flush()
+
+    def close(self) -> None:
+        if self._out is not None:
+            os.fsync(self._out.fileno())
+            self._out.close()

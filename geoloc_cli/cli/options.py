@@ -1,0 +1,85 @@
+"""Options that several commands share, and the reading of their values."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from geoloc_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from geoloc_cli.index.reader import Circle
+    from geoloc_cli.photos.intrinsics import CameraOverride
+
+PHOTOS: Any = typer.Argument(
+    ..., metavar="PHOTOS...", help="Files, folders (searched through), patterns, or - for one path a line on stdin."
+)
+INDEX: Any = typer.Option(..., "--index", metavar="DIR", help="The index's folder.")
+EXCLUDE: Any = typer.Option(
+    None,
+    "--exclude-list",
+    metavar="FILE",
+    help="Leave out the photos listed here, by path or by bare name, one a line.",
+)
+POSITIONS: Any = typer.Option(
+    None,
+    "--positions",
+    metavar="FILE",
+    help="Positions that win over EXIF: CSV, JSONL or GeoJSON with path, lat, lon, alt_m, heading_deg, radius_m.",
+)
+WORKERS: Any = typer.Option(None, "--workers", min=1, help="Processes; by default one for each core.")
+QUIET: Any = typer.Option(False, "--quiet", help="No progress and no summary on stderr.")
+JSON: Any = typer.Option(False, "--json", help="JSON instead of a table.")
+CAMERA: Any = typer.Option(
+    None, "--camera", metavar="MODEL,WIDTH,HEIGHT,PARAMS...", help="The intrinsics, in COLMAP's order of parameters."
+)
+FOCAL_PX: Any = typer.Option(None, "--focal-px", help="The focal length in pixels of the upright photo.")
+FOV_DEG: Any = typer.Option(None, "--fov-deg", help="The field of view across the longer side, in degrees.")
+
+_NEAR = re.compile(r"\s*([-+]?[\d.]+)\s*,\s*([-+]?[\d.]+)\s*,\s*([\d.]+)\s*(km|m)?\s*")
+
+
+def circle(text: str) -> Circle:
+    """`LAT,LON,RADIUS`: the radius in metres, or with the unit m or km."""
+    from geoloc_cli.index.reader import Circle
+
+    match = _NEAR.fullmatch(text)
+    if not match:
+        raise UsageError(f"--near is {text!r}; give LAT,LON,RADIUS, as in 47.3769,8.5417,2km.")
+    try:
+        lat, lon, radius = (float(match[i]) for i in (1, 2, 3))
+    except ValueError:
+        raise UsageError(f"--near is {text!r}; its numbers are not numbers.") from None
+    if abs(lat) > 90 or abs(lon) > 180 or radius <= 0:
+        raise UsageError(
+            f"--near is {text!r}; latitude goes to 90, longitude to 180 degrees, and the radius is above 0."
+        )
+    return Circle(lat, lon, radius * (1000.0 if match[4] == "km" else 1.0))
+
+
+def override(camera: str | None, focal_px: float | None, fov_deg: float | None) -> CameraOverride | None:
+    """The stated intrinsics, or None where nothing was stated."""
+    if camera is None and focal_px is None and fov_deg is None:
+        return None
+    from geoloc_cli.photos.intrinsics import CameraOverride, parse_camera
+
+    return CameraOverride(focal_px=focal_px, fov_deg=fov_deg, camera=parse_camera(camera) if camera else None)
+
+
+def photos_of(inputs: list[str], exclude_list: str | None) -> list[str]:
+    """The paths that the arguments mean, in their order."""
+    from geoloc_cli.photos.scan import find_photos, read_exclude_list
+
+    exclude = read_exclude_list(exclude_list) if exclude_list else None
+    return list(find_photos(inputs, exclude=exclude, stdin=sys.stdin.buffer if "-" in inputs else None))
+
+
+def counted(items: Iterator[Any], step: Callable[[], None]) -> Iterator[Any]:
+    """Passes items through and counts each."""
+    for item in items:
+        step()
+        yield item

@@ -1,0 +1,34 @@
+"""Answers as GeoJSON (RFC 7946): the one place of the project where the longitude comes first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from geoloc_cli.records import to_record
+from geoloc_cli.types import Failure, Fix
+
+
+def collection(answers: Iterable[Fix | Failure]) -> dict[str, Any]:
+    """A FeatureCollection, one feature a photo; a photo without a place has a null geometry, as the RFC allows."""
+    return {"type": "FeatureCollection", "features": [_feature(answer) for answer in answers]}
+
+
+def _feature(answer: Fix | Failure) -> dict[str, Any]:
+    record = to_record(answer)
+    lat, lon = record.pop("lat"), record.pop("lon")
+    geometry = None if lat is None else {"type": "Point", "coordinates": [lon, lat]}
+    return {"type": "Feature", "geometry": geometry, "properties": record}
+
+
+def places(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """A FeatureCollection of rows that hold lat and lon, their other values as properties."""
+    features = [
+        {
+            "type": "Feature",
+            "geometry": {"type": "Point", "coordinates": [row["lon"], row["lat"]]},
+            "properties": {name: value for name, value in row.items() if name not in ("lat", "lon")},
+        }
+        for row in rows
+    ]
+    return {"type": "FeatureCollection", "features": features}
