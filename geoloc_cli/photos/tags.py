@@ -19,6 +19,8 @@ from geoloc_cli.photos.opening import Picture
 
 EXIF_IFD, GPS_IFD, ORIENTATION = 0x8769, 0x8825, 0x0112
 _MAX_TEXT_CHARS = 200
+# No tag that is asked for here is longer than a sentence; unpacked, every number of it costs 40 bytes.
+_MAX_TAG_BYTES = 65536
 _MAX_PNG_CHUNKS = 10_000
 _MAX_EXIF_BYTES = 16 * 1024 * 1024
 
@@ -45,8 +47,10 @@ class Tags:
         return self._directory is not None and tag in self._directory
 
     def raw(self, tag: int) -> Any:
+        if self._directory is None or len(self._directory._tagdata.get(tag, b"")) > _MAX_TAG_BYTES:
+            return None
         try:
-            value = self._directory[tag] if self._directory is not None and tag in self._directory else None
+            value = self._directory.get(tag)
         except Exception:  # a tag's bytes are anything, and so is what unpacking them raises
             return None
         return value[0] if isinstance(value, (tuple, list)) and len(value) == 1 else value

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import struct
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -271,3 +272,26 @@ def test_png_exif_behind_the_pixels_is_found_without_decoding_them(
     monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", lambda self: pytest.fail("pixels were decoded"))
     photo = read_photo(str(path))
     assert (photo.orientation, photo.width, photo.height) == (6, 20, 30)
+
+
+def test_tag_of_millions_of_numbers_is_passed_over_unread(tmp_path: Path) -> None:
+    # The maker's name as four million 16-bit numbers: 8 MB in the file, 160 MB and more once they are Python's.
+    count = 4_000_000
+    path = tmp_path / "long.tif"
+    Image.new("L", (8, 8)).save(path)
+    data = path.read_bytes()
+    at = int.from_bytes(data[4:8], "little")
+    entries = int.from_bytes(data[at : at + 2], "little")
+    directory = data[at + 2 : at + 2 + 12 * entries]
+    long_entry = struct.pack("<HHLL", 0x010F, 3, count, len(data))
+    new_at = len(data) + 2 * count
+    tags = sorted([directory[i : i + 12] for i in range(0, len(directory), 12)] + [long_entry], key=lambda e: e[1::-1])
+    new = struct.pack("<H", entries + 1) + b"".join(tags) + bytes(4)
+    path.write_bytes(data[:4] + struct.pack("<L", new_at) + data[8:] + b"\x41\x00" * count + new)
+    tracemalloc.start()
+    photo = read_photo(str(path))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert (photo.width, photo.make) == (8, None)
+    # The bytes are held some times over on their way; unpacked they would be 4 million objects.
+    assert peak < 64_000_000
