@@ -5,13 +5,14 @@
 set -euo pipefail
 name=${1:?which set: seneca or lund}
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-data=$(realpath "${GEOLOC_TEST_DATA:-../shared/data}")
+PATH=$PWD/.venv/bin:$PATH
+data=${GEOLOC_TEST_DATA:-../shared/data}
 queries=indexes/$name-queries
 
 python3 -c 'import json, sys; print(*json.load(open(sys.argv[1]))[sys.argv[2]]["queries"], sep="\n")' \
   "$data/splits.json" "$name" > "$queries.txt"
 mkdir -p "$queries"
-while read -r photo; do ln -sf "$data/$name/photos/$photo" "$queries/$photo"; done < "$queries.txt"
+while read -r photo; do ln -sf "$(realpath "$data/$name/photos/$photo")" "$queries/$photo"; done < "$queries.txt"
 
 geoloc index build "$data/$name/photos" --index "indexes/$name" --exclude-list "$queries.txt"
 geoloc index info "indexes/$name"
