@@ -35,18 +35,22 @@ class SiftExtractor:
         options.sift.max_num_features = max_features
         options.sift.first_octave = first_octave
         options.sift.peak_threshold = peak_threshold
-        self._to_matrix = pycolmap.keypoints_to_matrix
-        self._extractor = pycolmap.FeatureExtractor.create(options, pycolmap.Device.cpu)
+        self._options = options
 
     def extract(self, gray: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
         """gray: (H, W) uint8. Returns keypoints (N, 4) float32 (x, y, scale, orientation) and (N, 128) uint8.
 
         pycolmap keeps or drops whole scales, so that N may exceed `max_features`.
         """
-        keypoints, descriptors = self._extractor.extract_from_uint8_array(gray)
+        pycolmap = _pycolmap()
+        # A new extractor for each picture: VLFeat's filter keeps the gradient of the last octave that had keypoints, and
+        # takes it for the next picture's where that octave is the first. After a plain picture (keypoints in the first
+        # octave alone) nine tenths of the next one's descriptors were seen to be wrong. Making one takes no time.
+        extractor = pycolmap.FeatureExtractor.create(self._options, pycolmap.Device.cpu)
+        keypoints, descriptors = extractor.extract_from_uint8_array(gray)
         if len(keypoints) == 0:
             return np.zeros((0, 4), np.float32), np.zeros((0, 128), np.uint8)
-        matrix = np.asarray(self._to_matrix(keypoints), np.float32)
+        matrix = np.asarray(pycolmap.keypoints_to_matrix(keypoints), np.float32)
         return np.ascontiguousarray(matrix[:, :4]), np.array(descriptors.data, np.uint8)
 
 
