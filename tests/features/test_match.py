@@ -83,3 +83,25 @@ def test_blank_picture_gives_no_features_and_order_is_coarse_to_fine() -> None:
     assert np.linalg.norm(unit_descriptors(features), axis=1) == pytest.approx(1.0, abs=1e-5)
     assert (features.keypoints[:, :2] >= 0).all()
     assert (features.keypoints[:, :2] <= (320, 240)).all()
+
+
+def dots() -> np.ndarray:
+    """Small dots far apart, 320 x 240: keypoints at the finest scales and at no other."""
+    rows, columns = np.indices((240, 320))
+    picture = np.full((240, 320), 60.0)
+    for y in range(20, 230, 40):
+        for x in range(20, 310, 40):
+            picture += 180 * np.exp(-((rows - y) ** 2 + (columns - x) ** 2) / (2 * 2.2**2))
+    return np.clip(picture, 0, 255).astype(np.uint8)
+
+
+def test_a_picture_is_described_the_same_whatever_came_before_it() -> None:
+    # The underlying library keeps the gradient of the last octave that had keypoints: here the first.
+    alone = SiftFeatures().extract(field(40.0))
+    extractor = SiftFeatures()
+    before = extractor.extract(dots())
+    after = extractor.extract(field(40.0))
+    assert len(before) >= 40
+    assert before.keypoints[:, 2].max() < 4.0
+    assert np.array_equal(after.keypoints, alone.keypoints)
+    assert np.array_equal(after.descriptors, alone.descriptors)
