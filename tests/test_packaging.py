@@ -195,3 +195,13 @@ def test_every_extra_that_a_message_names_exists() -> None:
         named |= set(re.findall(r"geoloc\[([a-z]+)\]", path.read_text(encoding="utf-8")))
     assert "heic" in named
     assert named <= set(PROJECT["optional-dependencies"])
+
+
+def test_every_library_that_is_imported_is_declared() -> None:
+    modules = {"pillow": "PIL", "faiss-cpu": "faiss", "pi-heif": "pi_heif"}
+    extras = [name for name in PROJECT["optional-dependencies"] if name not in ("all", "dev")]
+    declared = {r.name for names in [(), *((e,) for e in extras)] for r in check_extras.expand(PROJECT, names)}
+    known = {modules.get(name, name.replace("-", "_")) for name in declared} | {"geoloc_cli", *sys.stdlib_module_names}
+    for path in PACKAGE.rglob("*.py"):
+        found = {name.split(".")[0] for name in _imports(_parsed(path), top_level=False)}
+        assert found <= known, path.relative_to(ROOT)

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from geoloc_cli.engine.local import default_workers
 
-_BASE = ("numpy", "pillow", "faiss-cpu", "pycolmap", "h3", "geopy", "typer", "rich")
+_BASE = ("numpy", "pillow", "faiss-cpu", "pycolmap", "h3", "typer", "rich")
 _EXTRAS = {
     "torch": ("torch", "kornia", "transformers", "safetensors"),
     "geoclip": ("geoclip",),
