@@ -44,8 +44,8 @@ class SiftExtractor:
         """
         pycolmap = _pycolmap()
         # A new extractor for each picture: VLFeat's filter keeps the gradient of the last octave that had keypoints,
-        # and takes it for the next picture's where that octave is the first. After a plain picture (keypoints in the first
-        # octave alone) nine tenths of the next one's descriptors were seen to be wrong. Making one takes no time.
+        # and takes it for the next picture's where that octave is the first. After a plain picture (keypoints in the
+        # first octave alone) nine tenths of the next one's descriptors were seen to be wrong. Making one takes no time.
         extractor = pycolmap.FeatureExtractor.create(self._options, pycolmap.Device.cpu)
         keypoints, descriptors = extractor.extract_from_uint8_array(gray)
         if len(keypoints) == 0:
