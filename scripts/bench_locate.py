@@ -25,6 +25,7 @@ from geoloc_cli.features.sift import SiftFeatures
 from geoloc_cli.photos.decode import decode_gray
 from geoloc_cli.pipeline.batch import locate_photos
 from geoloc_cli.pipeline.build import build_index
+from geoloc_cli.pipeline.locate import LocateOptions
 
 
 def build_extractor(spec: dict[str, Any]) -> Callable[[str], int]:
@@ -79,7 +80,7 @@ def main() -> None:
         rows["extraction alone"] = timed(lambda: list(pool("bench_locate:build_extractor", {}, photos)))
         rows["COLMAP extraction"] = colmap_extraction(photos, options.workers, scratch)
         rows["index build"] = timed(lambda: build_index(scratch / "index", photos, parallel_map=pool))
-        rows["locate"] = timed(lambda: list(locate_photos(scratch / "index", photos, {}, pool)))
+        rows["locate"] = timed(lambda: list(locate_photos(scratch / "index", photos, LocateOptions(), pool)))
     print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     for name, seconds in rows.items():
         print(f"{name:20}{seconds:8.2f} s{seconds / len(photos) * 1000:9.1f} ms a photo")
