@@ -43,7 +43,7 @@ BUILTIN: tuple[Backend, ...] = (
         "features",
         "sift",
         "geoloc_cli.features.sift:SiftFeatures",
-        "RootSIFT on the CPU, with a second look at plain ground",
+        "RootSIFT on the CPU, sensitive enough for bare ground",
         "SiftOptions",
         licence="BSD-3-Clause (COLMAP)",
     ),

@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoloc_cli.errors import TooFewFeatures, UsageError
-from geoloc_cli.features.local import LocalFeatures
-from geoloc_cli.features.sift import unit_descriptors
+from geoloc_cli.features.local import LocalFeatures, unit_rows
 
 # Fewer keypoints than this say nothing about a place: the vector would be one word's noise.
 MIN_FEATURES = 8
@@ -26,15 +25,16 @@ class VladOptions:
     """Options of `vlad`: `words` in the vocabulary, `local_dim` of a projected local descriptor, `dim` of the vector.
 
     `crops` random parts of each photo join it when the final projection is learned, so that an index of twenty photos
-    still gets a projection of some use. `sample` local descriptors are drawn in all; `seed` makes every draw the same.
+    still gets a projection of some use. `sample` local descriptors of at most `max_photos` photos are drawn in all;
+    `seed` makes every draw the same.
     """
 
     words: int = 64
     local_dim: int = 64
     dim: int = 512
     crops: int = 3
-    sample: int = 200_000
-    max_photos: int = 4_000
+    sample: int = 65_536
+    max_photos: int = 1_000
     seed: int = 0
 
     def check(self) -> None:
@@ -57,8 +57,9 @@ def learn(
     share = max(64, options.sample // max(1, len(chosen)))
     drawn = []
     for i in chosen:
-        rows = unit_descriptors(load(int(i)))
-        drawn.append(rows[rng.permutation(len(rows))[:share]])
+        features = load(int(i))
+        rows = np.sort(rng.permutation(len(features))[:share])
+        drawn.append(unit_rows(features.descriptors[rows]))
     local = np.concatenate(drawn) if drawn else np.zeros((0, 128), np.float32)
     if len(local) < options.words * 2:
         raise TooFewFeatures(
@@ -72,12 +73,16 @@ def learn(
     state: dict[str, NDArray[Any]] = {"mean": mean, "projection": projection, "words": words}
     raw = np.stack(list(_training_vectors(chosen, load, state, options, rng)))
     center = raw.mean(axis=0)
-    _, singular, basis = np.linalg.svd(raw - center, full_matrices=False)
+    raw -= center
+    # The principal axes by way of the samples' Gram matrix, which is the smaller one: X^T u / s for each of its pairs.
+    squares, columns = np.linalg.eigh((raw @ raw.T).astype(np.float64))
+    squares, columns = squares[::-1], columns[:, ::-1]
     # A third of the samples bounds the rank that can be learned from them; the floor keeps noise from being blown up.
-    rank = int(min(options.dim, max(2, len(raw) // 3), max(1, (singular > singular[0] * 1e-3).sum())))
-    variance = singular[:rank] ** 2 / len(raw)
+    rank = int(min(options.dim, max(2, len(raw) // 3), max(1, (squares > squares[0] * 1e-6).sum())))
+    variance = squares[:rank] / len(raw)
     gain = (variance + 0.1 * variance.mean()) ** -0.25
-    state |= {"center": center, "whitening": (basis[:rank].T * gain).astype(np.float32)}
+    basis = raw.T @ (columns[:, :rank] / np.sqrt(squares[:rank])).astype(np.float32)
+    state |= {"center": center, "whitening": (basis * gain).astype(np.float32)}
     return state
 
 
@@ -90,22 +95,29 @@ def _training_vectors(
 ) -> Iterator[NDArray[np.float32]]:
     for i in chosen:
         features = load(int(i))
-        rows = unit_descriptors(features)
-        yield _aggregate(rows, state)
+        local, nearest = _assigned(unit_rows(features.descriptors), state)
+        yield _pooled(local, nearest, state["words"])
         size = np.array([features.width, features.height], np.float64)
         for _ in range(options.crops):
             extent = size * rng.uniform(0.5, 0.8)
             corner = rng.uniform(0.0, 1.0, 2) * (size - extent)
             inside = ((features.keypoints[:, :2] >= corner) & (features.keypoints[:, :2] < corner + extent)).all(axis=1)
             if inside.sum() >= MIN_FEATURES:
-                yield _aggregate(rows[inside], state)
+                yield _pooled(local[inside], nearest[inside], state["words"])
 
 
-def _aggregate(rows: NDArray[np.float32], state: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
-    """rows: (N, 128) unit local descriptors. Returns (words * local_dim,) float32, intra-normalised, unit length."""
+def _assigned(
+    rows: NDArray[np.float32], state: dict[str, NDArray[Any]]
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """rows: (N, 128) unit local descriptors. Returns them projected, (N, local_dim), and each one's nearest word."""
     words = state["words"]
-    local = (rows - state["mean"]) @ state["projection"]
+    local: NDArray[np.float32] = (rows - state["mean"]) @ state["projection"]
     nearest = (np.einsum("kd,kd->k", words, words) - 2.0 * (local @ words.T)).argmin(axis=1)
+    return local, nearest
+
+
+def _pooled(local: NDArray[np.float32], nearest: NDArray[np.int64], words: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Sums of residuals by word: (words * local_dim,) float32, intra-normalised, of unit length."""
     member = np.zeros((len(local), len(words)), np.float32)
     member[np.arange(len(local)), nearest] = 1.0
     sums = member.T @ local - member.sum(axis=0)[:, None] * words
@@ -137,8 +149,7 @@ class VladDescriptor:
                 f"Only {len(features)} keypoints were found on the picture, fewer than {MIN_FEATURES}: it is small, "
                 "dark or plain beyond recognition; use a larger or sharper copy."
             )
-        vector = (_aggregate(unit_descriptors(features), self._state) - self._state["center"]) @ self._state[
-            "whitening"
-        ]
+        local, nearest = _assigned(unit_rows(features.descriptors), self._state)
+        vector = (_pooled(local, nearest, self._state["words"]) - self._state["center"]) @ self._state["whitening"]
         unit: NDArray[np.float32] = (vector / max(float(np.linalg.norm(vector)), 1e-9)).astype(np.float32)
         return unit

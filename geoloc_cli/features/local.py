@@ -32,3 +32,11 @@ class LocalFeatures:
 
     def __len__(self) -> int:
         return len(self.keypoints)
+
+
+def unit_rows(descriptors: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N, D) float32 rows of unit length, whatever the stored type: inner products are cosines."""
+    rows = descriptors.astype(np.float32)
+    lengths = np.sqrt(np.einsum("nd,nd->n", rows, rows))
+    rows /= np.maximum(lengths, 1e-9)[:, None]
+    return rows

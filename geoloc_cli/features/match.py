@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoloc_cli.errors import UsageError
-from geoloc_cli.features.local import LocalFeatures
-from geoloc_cli.features.sift import unit_descriptors
+from geoloc_cli.features.local import LocalFeatures, unit_rows
 
 # Rows of the query compared at once: 1024 x 4096 float32 is 16 MiB, which stays in the cache's reach.
 _BLOCK = 1024
@@ -44,8 +43,8 @@ class MutualNearest:
 
     def match(self, query: LocalFeatures, reference: LocalFeatures) -> NDArray[np.int32]:
         """Returns (M, 2) int32 rows of query and reference keypoints, each at most once."""
-        a = unit_descriptors(query)[: self.options.max_query]
-        return match_unit(a, unit_descriptors(reference), self.options.max_ratio)
+        a = unit_rows(query.descriptors[: self.options.max_query])
+        return match_unit(a, unit_rows(reference.descriptors), self.options.max_ratio)
 
 
 def match_unit(a: NDArray[np.float32], b: NDArray[np.float32], max_ratio: float) -> NDArray[np.int32]:
@@ -55,23 +54,20 @@ def match_unit(a: NDArray[np.float32], b: NDArray[np.float32], max_ratio: float)
     nearest = np.empty(len(a), np.int64)
     first = np.empty(len(a), np.float32)
     second = np.empty(len(a), np.float32)
-    best_of_b = np.full(len(b), -np.inf, np.float32)
-    query_of_b = np.zeros(len(b), np.int64)
     for start in range(0, len(a), _BLOCK):
         cosines = a[start : start + _BLOCK] @ b.T
         rows = np.arange(len(cosines))
         columns = cosines.argmax(axis=1)
-        top_rows = cosines.argmax(axis=0)
-        top = cosines[top_rows, np.arange(len(b))]
-        better = top > best_of_b
-        best_of_b[better] = top[better]
-        query_of_b[better] = top_rows[better] + start
         span = slice(start, start + len(cosines))
         nearest[span] = columns
         first[span] = cosines[rows, columns]
         cosines[rows, columns] = -1.0
         second[span] = cosines.max(axis=1)
-    mutual = query_of_b[nearest] == np.arange(len(a))
-    distinct = (1.0 - first) < max_ratio**2 * (1.0 - second)
-    kept = np.flatnonzero(mutual & distinct)
+    kept = np.flatnonzero((1.0 - first) < max_ratio**2 * (1.0 - second))
+    # The few that are left are asked the other way round: whose nearest are they?
+    mutual = np.empty(len(kept), bool)
+    for start in range(0, len(kept), _BLOCK):
+        part = kept[start : start + _BLOCK]
+        mutual[start : start + _BLOCK] = (b[nearest[part]] @ a.T).argmax(axis=1) == part
+    kept = kept[mutual]
     return np.stack([kept, nearest[kept]], axis=1).astype(np.int32)

@@ -20,9 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoloc_cli.errors import UsageError
-from geoloc_cli.features.local import LocalFeatures
+from geoloc_cli.features.local import LocalFeatures, unit_rows
 from geoloc_cli.features.match import match_unit
-from geoloc_cli.features.sift import unit_descriptors
 from geoloc_cli.geometry.colmap import RobustModel, estimate_fundamental, estimate_homography
 
 
@@ -97,12 +96,12 @@ class Query:
 
     def __init__(self, features: LocalFeatures) -> None:
         self.features = features
-        self.unit = unit_descriptors(features)
+        self.unit = unit_rows(features.descriptors)
 
 
 def verify_pair(query: Query, reference: LocalFeatures, max_query: int, options: VerifyOptions) -> Verification:
     """Compares the first `max_query` keypoints of the query (the largest scales) with all of the reference's."""
-    pairs = match_unit(query.unit[:max_query], unit_descriptors(reference), options.max_ratio)
+    pairs = match_unit(query.unit[:max_query], unit_rows(reference.descriptors), options.max_ratio)
     if len(pairs) < 5:
         return Verification(len(pairs), 0, 0.0, False, None)
     in_query = query.features.keypoints[pairs[:, 0], :2].astype(np.float64)

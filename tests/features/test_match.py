@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from geoloc_cli.features.local import LocalFeatures
+from geoloc_cli.features.local import LocalFeatures, unit_rows
 from geoloc_cli.features.match import MutualNearest, MutualNearestOptions, match_unit
-from geoloc_cli.features.sift import SiftFeatures, SiftOptions, unit_descriptors
+from geoloc_cli.features.sift import SiftFeatures, SiftOptions
 
 
-def unit_rows(rng: np.random.Generator, n: int, dim: int = 16) -> np.ndarray:
+def made_rows(rng: np.random.Generator, n: int, dim: int = 16) -> np.ndarray:
     rows = rng.normal(size=(n, dim)).astype(np.float32)
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
@@ -29,7 +29,7 @@ def slow_matches(a: np.ndarray, b: np.ndarray, max_ratio: float) -> list[tuple[i
 @pytest.mark.parametrize("n", [1, 50, 1500])  # 1500 rows take more than one block
 def test_agrees_with_the_slow_truth(n: int) -> None:
     rng = np.random.default_rng(n)
-    b = unit_rows(rng, 700)
+    b = made_rows(rng, 700)
     a = b[rng.integers(0, 700, n)] + rng.normal(0, 0.1, (n, 16)).astype(np.float32)
     a /= np.linalg.norm(a, axis=1, keepdims=True)
     expected = slow_matches(a, b, 0.8)
@@ -39,8 +39,8 @@ def test_agrees_with_the_slow_truth(n: int) -> None:
 
 def test_nothing_matches_nothing() -> None:
     rng = np.random.default_rng(0)
-    assert match_unit(unit_rows(rng, 0), unit_rows(rng, 5), 0.8).shape == (0, 2)
-    assert match_unit(unit_rows(rng, 5), unit_rows(rng, 1), 0.8).shape == (0, 2)
+    assert match_unit(made_rows(rng, 0), made_rows(rng, 5), 0.8).shape == (0, 2)
+    assert match_unit(made_rows(rng, 5), made_rows(rng, 1), 0.8).shape == (0, 2)
 
 
 def test_a_stricter_ratio_and_fewer_query_keypoints_give_fewer_matches() -> None:
@@ -66,21 +66,21 @@ def field(contrast: float, seed: int = 0) -> np.ndarray:
     return np.clip(128 + contrast * picture / picture.std(), 0, 255).astype(np.uint8)
 
 
-def test_bare_ground_is_described_by_a_second_look() -> None:
+def test_bare_ground_is_described_by_the_low_contrast_threshold() -> None:
     plain = field(3.0)
-    once = SiftFeatures(SiftOptions(low_peak_threshold=0.02 / 3)).extract(plain)
-    twice = SiftFeatures().extract(plain)
-    assert len(twice) > 5 * max(1, len(once))
-    assert len(twice) > 100
+    usual = SiftFeatures(SiftOptions(peak_threshold=0.02 / 3)).extract(plain)
+    ours = SiftFeatures().extract(plain)
+    assert len(ours) > 5 * max(1, len(usual))
+    assert len(ours) > 100
 
 
 def test_blank_picture_gives_no_features_and_order_is_coarse_to_fine() -> None:
     assert len(SiftFeatures().extract(np.full((64, 64), 7, np.uint8))) == 0
     assert len(SiftFeatures().extract(np.zeros((1, 1), np.uint8))) == 0
-    features = SiftFeatures(SiftOptions(max_features=200, enough_features=100)).extract(field(40.0))
+    features = SiftFeatures(SiftOptions(max_features=200)).extract(field(40.0))
     assert len(features) == 200
     assert (np.diff(features.keypoints[:, 2]) <= 0).all()
-    assert np.linalg.norm(unit_descriptors(features), axis=1) == pytest.approx(1.0, abs=1e-5)
+    assert np.linalg.norm(unit_rows(features.descriptors), axis=1) == pytest.approx(1.0, abs=1e-5)
     assert (features.keypoints[:, :2] >= 0).all()
     assert (features.keypoints[:, :2] <= (320, 240)).all()
 
@@ -97,9 +97,9 @@ def dots() -> np.ndarray:
 
 def test_a_picture_is_described_the_same_whatever_came_before_it() -> None:
     # The underlying library keeps the gradient of the last octave that had keypoints: here the first.
-    once = SiftOptions(enough_features=1)
-    alone = SiftFeatures(once).extract(field(40.0))
-    extractor = SiftFeatures(once)
+    fine_scales_alone = SiftOptions(peak_threshold=0.02 / 3)
+    alone = SiftFeatures(fine_scales_alone).extract(field(40.0))
+    extractor = SiftFeatures(fine_scales_alone)
     before = extractor.extract(dots())
     after = extractor.extract(field(40.0))
     assert len(before) >= 40
