@@ -6,6 +6,7 @@ import csv
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -166,12 +167,13 @@ def verify(directory: str = _DIR, as_json: bool = options.JSON) -> None:
 
     verdict = read(directory)
     if as_json:
-        found = {"photos": verdict.photos, "files": verdict.files, "faults": list(verdict.faults)}
-        typer.echo(json.dumps(found, indent=2))
+        typer.echo(json.dumps(asdict(verdict), indent=2))
     else:
         for fault in verdict.faults:
             typer.echo(output.printable(fault))
         typer.echo(f"{verdict.photos} photos, {verdict.files} files, {len(verdict.faults)} faults")
+        if verdict.undescribed:
+            typer.echo(f"{verdict.undescribed} photos have no vector yet: the same `geoloc index build` finishes it.")
     if verdict.faults:
         raise IndexDamaged(f"{directory} has {len(verdict.faults)} faults; build the index again into a new folder.")
 

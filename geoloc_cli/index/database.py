@@ -12,7 +12,7 @@ from geoloc_cli.errors import DiskFull, IndexDamaged, IndexMissing
 
 NAME = "index.sqlite"
 
-# Foreign to every file of ours: an index's files are named in `files`, each with its length and SHA-256.
+# `files` names every file of the index but this one, with its length and SHA-256; a row of `photos` has its checksum.
 _TABLES = """
 CREATE TABLE files (name TEXT PRIMARY KEY, kind TEXT NOT NULL, size_bytes INTEGER NOT NULL, sha256 TEXT NOT NULL);
 CREATE TABLE photos (
@@ -20,7 +20,8 @@ CREATE TABLE photos (
     mtime_ns INTEGER NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL, position TEXT NOT NULL, camera TEXT,
     taken_at TEXT, cell INTEGER NOT NULL, segment TEXT NOT NULL, offset INTEGER NOT NULL, count INTEGER NOT NULL,
     descriptor_dim INTEGER NOT NULL, descriptor_type TEXT NOT NULL, feature_width INTEGER NOT NULL,
-    feature_height INTEGER NOT NULL, crc32 INTEGER NOT NULL, vector_segment TEXT, vector_row INTEGER
+    feature_height INTEGER NOT NULL, crc32 INTEGER NOT NULL, row_crc32 INTEGER NOT NULL,
+    vector_segment TEXT, vector_row INTEGER
 );
 CREATE UNIQUE INDEX photos_path ON photos (path);
 CREATE INDEX photos_sha256 ON photos (sha256);

@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from geoloc_cli.errors import IndexDamaged
 from geoloc_cli.geo.cells import cells_of
 from geoloc_cli.index import database as db
 from geoloc_cli.index import faiss_file
-from geoloc_cli.index.files import Written, damaged, inside, map_file, sha256_of, write_durable
+from geoloc_cli.index.files import Written, damaged, inside, map_file, room, sha256_of, write_durable
 
 # Below this an exact product over all rows takes less time than reading an inverted file.
 FAISS_FROM_ROWS = 200_000
@@ -85,7 +86,8 @@ def _parts(ordered: Ordered) -> dict[str, NDArray[Any]]:
 def seal(index: Path, database: sqlite3.Connection, ordered: Ordered) -> None:
     """Writes the derived files of the present generation, and then, in one transaction, names them as such."""
     folder = folder_of(index)
-    folder.mkdir(exist_ok=True)
+    with room(index):
+        folder.mkdir(exist_ok=True)
     number = db.generation(database)
     written: list[Written] = []
     for suffix, array in _parts(ordered).items():
@@ -128,7 +130,10 @@ def load(index: Path, database: sqlite3.Connection, maps: Mapping[str, mmap.mmap
         if suffix not in files or not _is_as_written(folder, *files[suffix]):
             return gather(index, database, maps)
         name, size, _ = files[suffix]
-        arrays[suffix] = np.frombuffer(map_file(folder, name, size), dtype)
+        try:
+            arrays[suffix] = np.frombuffer(map_file(folder, name, size), dtype)
+        except IndexDamaged:  # a writer has just put newer ones in their places
+            return gather(index, database, maps)
     inverted = None
     count = len(arrays["rows.i8"])
     if "ivf.faiss" in files and _is_as_written(folder, *files["ivf.faiss"]):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -20,11 +19,15 @@ _BATCH = 64
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a verification found: how much was read, and every fault as one sentence."""
+    """What a verification found: how much was read, every fault as one sentence, and photos still without a vector.
+
+    Such photos are no fault: the build was interrupted, and the same build finishes it.
+    """
 
     photos: int
     files: int
     faults: tuple[str, ...]
+    undescribed: int
 
 
 def info(folder: str | Path) -> dict[str, Any]:
@@ -78,12 +81,10 @@ def verify(folder: str | Path) -> Verdict:
         for photo in photos:
             try:
                 index.local(photo.row_id)
-            except (IndexDamaged, ValueError, zlib.error) as error:
+            except IndexDamaged as error:
                 faults.append(f"The features of {photo.path!r} are lost: {error}")
-        missing = len(photos) - len(index.gathered().row_ids) if not faults else 0
-        if missing:
-            faults.append(f"{missing} photos have no vector yet; run the same `geoloc index build` again to finish it.")
-    return Verdict(len(photos), len(files), tuple(faults))
+        undescribed = index.undescribed()
+    return Verdict(len(photos), len(files), tuple(faults), undescribed)
 
 
 def _file_fault(home: Path, name: str, size_bytes: int, sha256: str) -> str | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -19,7 +20,7 @@ from geoloc_cli.index import database as db
 from geoloc_cli.index import derived
 from geoloc_cli.index.files import damaged, inside, map_file, sha256_of
 from geoloc_cli.index.manifest import Manifest, read_manifest
-from geoloc_cli.index.rows import ROW_COLUMNS, Extent, IndexedPhoto, from_columns, packed_size, unpacked
+from geoloc_cli.index.rows import SELECTED, Extent, IndexedPhoto, from_columns, packed_size, unpacked
 from geoloc_cli.index.search import Circle, SearchResult, search
 
 __all__ = ["Circle", "Index", "SearchResult"]
@@ -39,7 +40,7 @@ class Index:
         self.folder = folder
         self.manifest: Manifest = read_manifest(folder)
         self._database = db.open_database(folder, write=False)
-        with db.translated(folder):
+        with self._sound():
             self._generation = db.generation(self._database)
             self._segments = {
                 name: map_file(folder / "segments", name, size)
@@ -66,6 +67,18 @@ class Index:
         self._segments.clear()
         self._ordered = None
 
+    @contextmanager
+    def _sound(self) -> Iterator[None]:
+        """Whatever does not add up in the rows, or in the files that they name, is a damaged index."""
+        with db.translated(self.folder):
+            try:
+                yield
+            except (ValueError, TypeError, KeyError, IndexError, AttributeError) as error:
+                raise IndexDamaged(
+                    f"{self.folder / db.NAME} does not say what was written ({error}); build the index again into a "
+                    "new folder."
+                ) from error
+
     def __enter__(self) -> Index:
         return self
 
@@ -84,13 +97,15 @@ class Index:
     def state(self) -> dict[str, NDArray[Any]]:
         """What the descriptor learned from the indexed photos. Raises IndexMissing where the build never got there."""
         if self._state is None:
-            with db.translated(self.folder):
+            with self._sound():
                 files = self._database.execute("SELECT name, sha256 FROM files WHERE kind = 'state'").fetchall()
-            if not files:
-                raise IndexMissing(
-                    f"The index in {self.folder} was never finished; run the same `geoloc index build` again."
-                )
-            self._state = {name.removesuffix(".npy").partition("-")[2]: self._array(name, sha) for name, sha in files}
+                if not files:
+                    raise IndexMissing(
+                        f"The index in {self.folder} was never finished; run the same `geoloc index build` again."
+                    )
+                self._state = {
+                    name.removesuffix(".npy").partition("-")[2]: self._array(name, sha) for name, sha in files
+                }
         return self._state
 
     def _array(self, name: str, sha256: str) -> NDArray[Any]:
@@ -110,6 +125,12 @@ class Index:
         with db.translated(self.folder):
             return self._database.execute("SELECT name, kind, size_bytes, sha256 FROM files ORDER BY name").fetchall()
 
+    def undescribed(self) -> int:
+        """Photos that have no vector yet, because a build was interrupted."""
+        with db.translated(self.folder):
+            found = self._database.execute("SELECT COUNT(*) FROM photos WHERE vector_segment IS NULL").fetchone()
+        return int(found[0])
+
     def state_sha256(self) -> list[tuple[str, str]]:
         """What tells one learned state from another: the names and hashes of its arrays."""
         return sorted((name.partition("-")[2], sha) for name, kind, _, sha in self.files() if kind == "state")
@@ -122,45 +143,32 @@ class Index:
 
     def photos(self, row_ids: Sequence[int]) -> list[IndexedPhoto]:
         """The photos of these rows, in their order."""
-        found = []
-        with db.translated(self.folder):
-            for row_id in row_ids:
-                row = self._database.execute(
-                    f"SELECT row_id, {ROW_COLUMNS} FROM photos WHERE row_id = ?", (int(row_id),)
-                ).fetchone()
-                found.append(self._photo(row))
-        return found
+        with self._sound():
+            rows = [
+                self._database.execute(f"SELECT {SELECTED} FROM photos WHERE row_id = ?", (int(row_id),)).fetchone()
+                for row_id in row_ids
+            ]
+            return [from_columns(row) for row in rows]
 
     def all_photos(self) -> list[IndexedPhoto]:
         """Every photo, in the order of their paths."""
-        with db.translated(self.folder):
-            rows = self._database.execute(f"SELECT row_id, {ROW_COLUMNS} FROM photos ORDER BY path").fetchall()
-        return [self._photo(row) for row in rows]
-
-    def _photo(self, row: tuple[Any, ...] | None) -> IndexedPhoto:
-        try:
-            if row is None:
-                raise ValueError("no such row")
-            return from_columns(row)
-        except (ValueError, TypeError, KeyError) as error:
-            raise IndexDamaged(
-                f"A row of {self.folder / db.NAME} is not a photo ({error}); build the index again into a new folder."
-            ) from error
+        with self._sound():
+            rows = self._database.execute(f"SELECT {SELECTED} FROM photos ORDER BY path").fetchall()
+            return [from_columns(row) for row in rows]
 
     def local(self, row_id: int) -> LocalFeatures:
         """The local features of a photo, as views of the mapped segment; their checksum is checked at every call."""
-        with db.translated(self.folder):
+        with self._sound():
             row = self._database.execute(
                 f"SELECT {_EXTENT_COLUMNS} FROM photos WHERE row_id = ?", (int(row_id),)
             ).fetchone()
-        if row is None:
-            raise IndexDamaged(f"{self.folder / db.NAME} has no row {row_id}; build the index again into a new folder.")
-        extent = Extent(*row)
-        segment = self._segments.get(extent.segment)
-        data = memoryview(segment or b"")[extent.offset : extent.offset + packed_size(extent)]
-        if zlib.crc32(data) != extent.crc32:
-            raise damaged(self.folder / "segments", str(extent.segment), "is not what was written")
-        return unpacked(data, extent)
+            if row is None:
+                raise ValueError(f"it has no row {row_id}")
+            extent = Extent(*row)
+            data = memoryview(self._segments[extent.segment])[extent.offset : extent.offset + packed_size(extent)]
+            if zlib.crc32(data) != extent.crc32:
+                raise damaged(self.folder / "segments", str(extent.segment), "is not what was written")
+            return unpacked(data, extent)
 
     def search(
         self, vector: NDArray[np.float32], k: int, within: Sequence[Circle] | None = None, outside_k: int = 0
@@ -173,11 +181,11 @@ class Index:
 
     def _order(self) -> derived.Ordered:
         if self._ordered is None:
-            with db.translated(self.folder):
+            with self._sound():
                 self._ordered = derived.load(self.folder, self._database, self._segments)
         return self._ordered
 
     def gathered(self) -> derived.Ordered:
         """All vectors in the order of their cells, from the segments and never from a derived file."""
-        with db.translated(self.folder):
+        with self._sound():
             return derived.gather(self.folder, self._database, self._segments)

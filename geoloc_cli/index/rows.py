@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import zlib
 from dataclasses import dataclass
 from typing import Any
 
@@ -104,15 +105,29 @@ def to_columns(photo: NewPhoto | IndexedPhoto) -> tuple[Any, ...]:
 
 
 ROW_COLUMNS = "path, sha256, size_bytes, mtime_ns, width, height, position, camera, taken_at"
+SELECTED = f"row_id, {ROW_COLUMNS}, crc32, row_crc32"
 
 
-def from_columns(row: tuple[Any, ...]) -> IndexedPhoto:
-    """The photo of a row selected as `row_id, ROW_COLUMNS`. Raises ValueError or TypeError where it is not one."""
-    position = Position(**json.loads(row[7]))
+def row_checksum(columns: tuple[Any, ...], features_crc32: int) -> int:
+    """CRC-32 of what a row says of its photo, its features' checksum included, but for its file's size and date.
+
+    SQLite sees a page that is torn, but not a digit of a latitude that is another one since.
+    """
+    path, sha256, _, _, *rest = columns
+    return zlib.crc32(json.dumps([path.hex(), sha256, *rest, features_crc32]).encode())
+
+
+def from_columns(row: tuple[Any, ...] | None) -> IndexedPhoto:
+    """The photo of a row selected as `SELECTED`. Raises ValueError, TypeError or AttributeError where it is not one."""
+    if row is None:
+        raise ValueError("a row is missing")
+    row_id, *columns, features_crc32, checksum = row
+    if row_checksum(tuple(columns), features_crc32) != checksum:
+        raise ValueError(f"row {row_id} has another checksum")
+    path, sha256, size_bytes, mtime_ns, width, height, position, camera_text, taken_at = columns
     camera = None
-    if row[8] is not None:
-        values = json.loads(row[8])
+    if camera_text is not None:
+        values = json.loads(camera_text)
         camera = Camera(**{**values, "params": tuple(values["params"])})
-    sha256, size_bytes, mtime_ns, width, height = row[2:7]
-    path = os.fsdecode(row[1])
-    return IndexedPhoto(row[0], path, sha256, size_bytes, mtime_ns, width, height, position, camera, row[9])
+    place = Position(**json.loads(position))
+    return IndexedPhoto(row_id, os.fsdecode(path), sha256, size_bytes, mtime_ns, width, height, place, camera, taken_at)

@@ -87,13 +87,17 @@ def _check_inside(ordered: Ordered, rows: NDArray[np.int64], within: Sequence[Ci
 
 
 def _best(similarities: NDArray[np.float32], row_ids: NDArray[np.int64], k: int) -> NDArray[np.int64]:
-    """Places of the k highest, best first; equal ones in the order of their row numbers."""
-    if k < len(similarities):
-        edge = np.partition(similarities, len(similarities) - k)[len(similarities) - k]
-        candidates = np.flatnonzero(similarities >= edge)
+    """Places of the k highest, best first; equal ones in the order of their row numbers.
+
+    Equal to six decimals: a product's last bits depend on where in its block a row lies.
+    """
+    rounded = np.round(similarities, 6)
+    if k < len(rounded):
+        edge = np.partition(rounded, len(rounded) - k)[len(rounded) - k]
+        candidates = np.flatnonzero(rounded >= edge)
     else:
-        candidates = np.arange(len(similarities))
-    order = np.lexsort((row_ids[candidates], -similarities[candidates]))
+        candidates = np.arange(len(rounded))
+    order = np.lexsort((row_ids[candidates], -rounded[candidates]))
     return candidates[order[:k]]
 
 

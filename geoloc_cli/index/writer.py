@@ -17,19 +17,19 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
-from geoloc_cli.errors import IndexLocked, IndexMismatch, IndexMissing
+from geoloc_cli.errors import IndexLocked, IndexMismatch, IndexMissing, UsageError
 from geoloc_cli.features.local import LocalFeatures
 from geoloc_cli.index import database as db
 from geoloc_cli.index import derived
 from geoloc_cli.index.files import Written, room, write_durable
 from geoloc_cli.index.manifest import Manifest, read_manifest, write_manifest
 from geoloc_cli.index.reader import Index
-from geoloc_cli.index.rows import ROW_COLUMNS, NewPhoto, packed, to_columns
+from geoloc_cli.index.rows import ROW_COLUMNS, NewPhoto, packed, row_checksum, to_columns
 
 _LOCK = "write.lock"
 _INSERT = (
     f"INSERT INTO photos ({ROW_COLUMNS}, cell, segment, offset, count, descriptor_dim, descriptor_type, feature_width, "
-    f"feature_height, crc32) VALUES ({', '.join('?' * 18)})"
+    f"feature_height, crc32, row_crc32) VALUES ({', '.join('?' * 19)})"
 )
 
 
@@ -39,22 +39,28 @@ class IndexWriter:
     def __init__(self, folder: str | Path, describer: dict[str, Any] | None = None) -> None:
         """describer: of a new index; an existing one must have been made with the same (else IndexMismatch)."""
         self.folder = Path(folder)
-        with room(self.folder):
-            self.folder.mkdir(parents=True, exist_ok=True)
+        if describer is None:
+            read_manifest(self.folder)  # an index that is not there is not made by looking for it
         self._lock = FileLock(self.folder / _LOCK)
         try:
-            self._lock.acquire(timeout=0)
+            with room(self.folder):
+                self.folder.mkdir(parents=True, exist_ok=True)
+                self._lock.acquire(timeout=0)
         except Timeout as error:
             raise IndexLocked(
                 f"Another process is writing to the index in {self.folder}; wait until it has ended, or stop it."
             ) from error
+        except OSError as error:
+            raise UsageError(
+                f"{self.folder} cannot be written to ({error.strerror}); name another, or change its permissions."
+            ) from error
         try:
             self.manifest = self._open(describer)
             self._database = db.open_database(self.folder, write=True)
+            self._sweep()
         except BaseException:
             self._lock.release()
             raise
-        self._sweep()
 
     def _open(self, describer: dict[str, Any] | None) -> Manifest:
         # The manifest is written last: a folder without one is no index yet, and is begun again.
@@ -120,7 +126,9 @@ class IndexWriter:
             cell = derived.cells_for(photo.position.lat, photo.position.lon)
             size = (local.width, local.height)
             shape = (len(local), local.descriptors.shape[1], local.descriptors.dtype.name)
-            rows.append((*to_columns(photo), cell, written.name, offset, *shape, *size, zlib.crc32(blob)))
+            columns, crc32 = to_columns(photo), zlib.crc32(blob)
+            checksum = row_checksum(columns, crc32)
+            rows.append((*columns, cell, written.name, offset, *shape, *size, crc32, checksum))
             offset += len(blob)
         with self._transaction():
             self._add_file("features", written)
