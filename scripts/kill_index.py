@@ -57,7 +57,7 @@ class Ground:
 
 
 def operate(index: Path, base: list[str], more: list[str], name: str, report: Callable[[str], None]) -> None:
-    """Does one operation; reports `=path` before reading a photo, `+path` after its commit, `-path` after its removal."""
+    """Does one operation; reports `=path` before a photo is read, `+path` once committed, `-path` once removed."""
     commit = IndexWriter.commit_photos
 
     def reporting(writer: IndexWriter, photos: Any) -> None:
