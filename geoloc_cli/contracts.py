@@ -29,9 +29,14 @@ class Prior(Protocol):
 
 
 class Features(Protocol):
-    """Upright picture -> keypoints and what they look like."""
+    """Upright picture -> keypoints and what they look like.
+
+    `identity` tells what the result depends on besides the options: the library's version, the weights' hash.
+    """
 
     name: str
+    identity: str
+    options: Any
 
     def extract(self, gray: NDArray[np.uint8]) -> LocalFeatures:
         """gray: (H, W) uint8, C-contiguous. Returns no features rather than raising on a blank picture."""

@@ -24,6 +24,4 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest
     for name in list(os.environ):
         if name.startswith("GEOLOC_") and name != "GEOLOC_TEST_DATA":
             monkeypatch.delenv(name)
-    home = tmp_path_factory.mktemp("home")
-    monkeypatch.setenv("GEOLOC_CONFIG", str(home / "config.toml"))
-    monkeypatch.setenv("GEOLOC_CACHE", str(home / "cache"))
+    monkeypatch.setenv("GEOLOC_CONFIG", str(tmp_path_factory.getbasetemp() / "no-config.toml"))

@@ -6,9 +6,10 @@ import os
 import sys
 
 import typer
+import typer.main
 
 from geoloc_cli import __version__
-from geoloc_cli.cli import backends, demo, doctor, index, inspect, locate, schema
+from geoloc_cli.cli import backends, config, demo, doctor, index, inspect, locate, schema
 from geoloc_cli.errors import EXIT_INTERRUPTED, RunError
 
 app = typer.Typer(
@@ -40,12 +41,16 @@ app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("backends")(backends.backends)
 app.command("schema")(schema.schema)
+app.add_typer(config.app, name="config")
 
 
 def main() -> None:
     """Runs the program; a RunError is one sentence on stderr and its exit status, an interruption is 130."""
+    program = typer.main.get_command(app)
     try:
-        app()
+        # Help must be had of a program whose settings are broken, too.
+        asks_for_help = {"--help", "--version"} & set(sys.argv[1:])
+        program(default_map=None if asks_for_help else config.default_map(program))
     except RunError as error:
         typer.echo(f"geoloc: {error}", err=True)
         sys.exit(error.exit_code)

@@ -7,24 +7,18 @@ from dataclasses import asdict
 
 import typer
 
-from geoloc_cli.cli import options
+from geoloc_cli.cli import options, table
 
 
 def backends(as_json: bool = options.JSON) -> None:
-    """List the backends that are built in, and those that installed packages bring; none is imported."""
+    """List what can be asked for by name; nothing of it is imported."""
     from geoloc_cli.registry import BUILTIN, plugins
 
     rows = [*BUILTIN, *plugins()]
     if as_json:
         typer.echo(json.dumps([asdict(row) for row in rows], indent=2))
         return
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("kind", "name", "what it does", "extra", "licence"):
-        table.add_column(name, overflow="fold")
+    made = table.table(["kind", "name", "what it does", "extra", "licence"])
     for row in rows:
-        table.add_row(row.kind, row.name, row.summary, row.extra or "", row.licence)
-    Console().print(table)
+        made.add_row(row.kind, row.name, row.summary, row.extra or "", row.licence)
+    table.show(made)

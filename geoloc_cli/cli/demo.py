@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from geoloc_cli.cli import options, output
+from geoloc_cli.cli import options, table
 from geoloc_cli.errors import UsageError
 
 
@@ -15,29 +15,24 @@ def demo(
     seed: int = typer.Option(0, "--seed", help="Another town."),
     workers: int = options.WORKERS,
 ) -> None:
-    """Render a small town, index its photos, locate held-out views, and compare with the truth."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-
+    """Render a small town, index it, and locate held-out views of it."""
     from geoloc_cli.testing.demo import run_demo
 
     target = Path(folder)
     if target.exists() and any(target.iterdir()) and not (target / "truth.json").exists():
         raise UsageError(f"{folder} is not empty and holds no demo; give a new folder.")
     rows = run_demo(target, seed=seed, workers=workers, on_event=lambda text: typer.echo(text, err=True))
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("photo", "status", "lat", "lon", "radius", "confidence", "true error", "inside"):
-        table.add_column(name, justify="left" if name in ("photo", "status") else "right")
+    made = table.table(["photo", "status"], ["lat", "lon", "radius", "conf.", "error", "inside"])
     for row in rows:
+        name = Path(row.photo).stem
         if row.lat is None or row.lon is None or row.radius_m is None:
-            table.add_row(row.photo, row.status, "", "", "", f"{row.confidence:.2f}", "", "")
+            made.add_row(name, row.status, "", "", "", f"{row.confidence:.2f}", "", "")
             continue
         error = "" if row.error_m is None else f"{row.error_m:.1f} m"
         inside = "" if row.inside is None else ("yes" if row.inside else "no")
-        place = f"{row.lat:.6f}", f"{row.lon:.6f}", output.length(row.radius_m)
-        table.add_row(row.photo, row.status, *place, f"{row.confidence:.2f}", error, inside)
-    Console().print(table)
+        place = f"{row.lat:.5f}", f"{row.lon:.5f}", table.length(row.radius_m)
+        made.add_row(name, row.status, *place, f"{row.confidence:.2f}", error, inside)
+    table.show(made)
     typer.echo(f"The files are in {folder}. Now try:", err=True)
     typer.echo(f"  geoloc locate {folder}/queries --index {folder}/index --explain", err=True)
     typer.echo(f"  geoloc locate {folder}/elsewhere --index {folder}/index --format jsonl", err=True)

@@ -12,7 +12,7 @@ _SIGNS = {"ok": "ok   ", "note": "note ", "fault": "FAULT"}
 
 
 def doctor(as_json: bool = options.JSON) -> None:
-    """Look at devices, extras, versions, caches and disk, and say the remedy for what is broken."""
+    """Look at the installation, and say the remedy for what is broken."""
     from geoloc_cli.engine.doctor import examine
 
     findings = examine()

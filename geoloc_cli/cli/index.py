@@ -13,13 +13,14 @@ import typer
 
 from geoloc_cli.cli import options, output
 from geoloc_cli.cli.progress import bar
+from geoloc_cli.cli.table import printable
 from geoloc_cli.errors import EXIT_SOME_FAILED, IndexDamaged, IndexMissing, UsageError
 
 if TYPE_CHECKING:
     from geoloc_cli.pipeline.build import BuildReport
 
 app = typer.Typer(
-    help="Make, extend, look into and repair an index of photos whose places are known.",
+    help="Make, extend, look into and repair an index of photos.",
     rich_markup_mode=None,
     no_args_is_help=True,
 )
@@ -37,11 +38,15 @@ def build(
     camera: str = options.CAMERA,
     focal_px: float = options.FOCAL_PX,
     fov_deg: float = options.FOV_DEG,
+    cache: str = options.CACHE,
     workers: int = options.WORKERS,
     quiet: bool = options.QUIET,
 ) -> None:
-    """Make an index of geotagged photos, or finish one that was interrupted; finished photos are not done twice."""
-    _take(photos, index, exclude_list, positions, (camera, focal_px, fov_deg), workers, quiet)
+    """Make an index of geotagged photos, or finish an interrupted one.
+
+    Photos that are in the index already, and have not changed, are not done again.
+    """
+    _take(photos, index, exclude_list, positions, (camera, focal_px, fov_deg), cache, workers, quiet)
 
 
 @app.command("add")
@@ -53,14 +58,15 @@ def add(
     camera: str = options.CAMERA,
     focal_px: float = options.FOCAL_PX,
     fov_deg: float = options.FOV_DEG,
+    cache: str = options.CACHE,
     workers: int = options.WORKERS,
     quiet: bool = options.QUIET,
 ) -> None:
-    """Add photos to an index that exists; those that changed since take their old selves' places."""
+    """Add photos to an index; changed ones replace their old selves."""
     from geoloc_cli.index.reader import Index
 
     Index.open(index).close()
-    _take(photos, index, exclude_list, positions, (camera, focal_px, fov_deg), workers, quiet)
+    _take(photos, index, exclude_list, positions, (camera, focal_px, fov_deg), cache, workers, quiet)
 
 
 def _take(
@@ -69,6 +75,7 @@ def _take(
     exclude_list: str | None,
     positions: str | None,
     intrinsics: tuple[str | None, float | None, float | None],
+    cache: str | None,
     workers: int | None,
     quiet: bool,
 ) -> None:
@@ -83,7 +90,13 @@ def _take(
         raise UsageError(f"No photos were found in {', '.join(photos)}.")
     with bar(len(paths), quiet) as shown:
         report = build_index(
-            index, paths, parallel_map=LocalPool(workers), positions=stated, camera=camera, progress=shown.step
+            index,
+            paths,
+            parallel_map=LocalPool(workers),
+            positions=stated,
+            camera=camera,
+            cache=cache,
+            progress=shown.step,
         )
     if not quiet:
         for line in _told(index, report):
@@ -106,7 +119,7 @@ def _told(index: str, report: BuildReport) -> Iterator[str]:
     for code, faults in sorted(by_code.items()):
         yield f"{len(faults)} left out, {code}:"
         for _, message in faults[:_NAMED]:
-            yield f"  {output.printable(message)}"
+            yield f"  {printable(message)}"
         if len(faults) > _NAMED:
             yield f"  and {len(faults) - _NAMED} more."
 
@@ -126,7 +139,7 @@ def info(directory: str = _DIR, as_json: bool = options.JSON) -> None:
         area = f"{bounds['south']:.5f} to {bounds['north']:.5f} N, {bounds['west']:.5f} to {bounds['east']:.5f} E"
     parts = [f"{found['describer'][part]['name']}" for part in ("features", "descriptor")]
     for name, value in (
-        ("index", output.printable(found["index"])),
+        ("index", printable(found["index"])),
         ("photos", found["photos"]),
         ("area", area),
         ("described by", " and ".join(parts)),
@@ -155,7 +168,7 @@ def remove(
     typer.echo(f"{directory}: {len(paths) - len(missing)} photos removed.", err=True)
     if missing:
         raise IndexMissing(
-            f"{directory} holds no photo {output.printable(missing[0])!r} (nor {len(missing) - 1} others that were "
+            f"{directory} holds no photo {printable(missing[0])!r} (nor {len(missing) - 1} others that were "
             "named); `geoloc index export` lists the paths that it knows."
         )
 
@@ -170,7 +183,7 @@ def verify(directory: str = _DIR, as_json: bool = options.JSON) -> None:
         typer.echo(json.dumps(asdict(verdict), indent=2))
     else:
         for fault in verdict.faults:
-            typer.echo(output.printable(fault))
+            typer.echo(printable(fault))
         typer.echo(f"{verdict.photos} photos, {verdict.files} files, {len(verdict.faults)} faults")
         if verdict.undescribed:
             typer.echo(f"{verdict.undescribed} photos have no vector yet: the same `geoloc index build` finishes it.")
@@ -180,7 +193,7 @@ def verify(directory: str = _DIR, as_json: bool = options.JSON) -> None:
 
 @app.command("compact")
 def compact(directory: str = _DIR) -> None:
-    """Give back the room of photos that were removed or replaced, and write the derived data anew."""
+    """Give back the room of removed photos; write derived data anew."""
     from geoloc_cli.index.reader import Index
     from geoloc_cli.index.writer import IndexWriter
 
@@ -206,7 +219,7 @@ def export(
     directory: str = _DIR,
     format: str = typer.Option("jsonl", "--format", metavar="jsonl|csv|geojson", help="How to write the rows."),
 ) -> None:
-    """Write the rows of an index: each photo's path, place, camera and hash."""
+    """Write the rows of an index: path, place, camera and hash."""
     from geoloc_cli.export.geojson import places
     from geoloc_cli.index.inspect import rows
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from geoloc_cli.cli import options, output
+from geoloc_cli.cli import options, table
 from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
 
 
@@ -21,7 +21,7 @@ def inspect(
     exclude_list: str = options.EXCLUDE,
     as_json: bool = typer.Option(False, "--json", help="One JSON object a photo instead of a table."),
 ) -> None:
-    """Show what photos say of themselves: place, time, camera, how the focal length was come by, and every doubt."""
+    """Show what photos say of themselves: place, time, camera, doubts."""
     from geoloc_cli.errors import PhotoError
     from geoloc_cli.photos.exif import read_photo
     from geoloc_cli.photos.positions import read_positions
@@ -53,28 +53,26 @@ def inspect(
 
 
 def _table(rows: list[dict[str, Any]]) -> None:
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("photo", "size", "place", "taken at", "focal length", "doubts"):
-        table.add_column(name, overflow="fold")
+    made = table.table(["photo", "size", "place", "taken at", "focal / width", "doubts"])
+    folder = table.common_folder(row["path"] for row in rows)
+    if folder:
+        made.title = Text(f"photos in {table.printable(folder)}")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in _cells(row)))
-    Console().print(table)
+        made.add_row(*(Text(cell) for cell in _cells(row, len(folder))))
+    table.show(made)
 
 
-def _cells(row: dict[str, Any]) -> tuple[str, ...]:
-    name = output.printable(row["path"])
+def _cells(row: dict[str, Any], cut: int) -> tuple[str, ...]:
+    name = table.printable(row["path"][cut:])
     if "error" in row:
-        return name, "", "", "", "", output.printable(row["error"]["message"])
+        return name, "", "", "", "", table.printable(row["error"]["message"])
     position, camera = row["position"], row["camera"]
     place = f"{position['lat']:.6f}, {position['lon']:.6f} ({position['source']})" if position else "-"
     focal = "-"
     if camera:
         relative = camera["params"][0] / camera["width"]
-        focal = f"{relative:.3f} of the width, {camera['source']}, within {100 * camera['focal_std']:.0f} %"
-    doubts = output.printable(" ".join(row["notes"]))
+        focal = f"{relative:.3f} ({camera['source']}, {100 * camera['focal_std']:.0f} %)"
+    doubts = table.printable(" ".join(row["notes"]))
     return name, f"{row['width']} x {row['height']}", place, row["taken_at"] or "-", focal, doubts

@@ -34,10 +34,13 @@ def locate(
         None, "--resume", metavar="FILE", help="Keep the answers here, and do no photo again that has one."
     ),
     exclude_list: str = options.EXCLUDE,
+    cache: str = options.CACHE,
     workers: int = options.WORKERS,
     quiet: bool = options.QUIET,
 ) -> None:
-    """Say where photos were taken, by an index of photos whose places are known.
+    """Say where photos were taken.
+
+    They are compared with the photos of an index, whose places are known.
 
     A photo's own GPS is never used to find it, unless --prior exif is given. Exit status: 0 all photos handled, 1 some
     failed, 2 the call was wrong, 130 interrupted (what was finished is kept).
@@ -58,7 +61,7 @@ def locate(
     todo = [path for path in paths if path not in done.answers]
     counts = {"ok": 0, "unlocated": 0, "error": 0}
     with bar(len(paths), quiet) as shown:
-        fresh = locate_photos(index, todo, chosen, LocalPool(workers), prior)
+        fresh = locate_photos(index, todo, chosen, LocalPool(workers), prior, cache)
         try:
             for answer in _in_order(paths, done, fresh):
                 counts[answer.status if isinstance(answer, Fix) else "error"] += 1
@@ -67,6 +70,7 @@ def locate(
         finally:
             fresh.close()  # type: ignore[attr-defined]
             done.close()
+            shown.stop()
             writer.close()
     if not quiet:
         summary = f"{counts['ok']} located, {counts['unlocated']} unlocated, {counts['error']} failed"

@@ -32,6 +32,7 @@ POSITIONS: Any = typer.Option(
     help="Positions that win over EXIF: CSV, JSONL or GeoJSON with path, lat, lon, alt_m, heading_deg, radius_m.",
 )
 WORKERS: Any = typer.Option(None, "--workers", min=1, help="Processes; by default one for each core.")
+CACHE: Any = typer.Option(None, "--cache", metavar="DIR", help="Keep features here, and describe no picture twice.")
 QUIET: Any = typer.Option(False, "--quiet", help="No progress and no summary on stderr.")
 JSON: Any = typer.Option(False, "--json", help="JSON instead of a table.")
 CAMERA: Any = typer.Option(

@@ -8,6 +8,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, TextIO
 
+from geoloc_cli.cli.table import TableWriter
 from geoloc_cli.errors import UsageError
 from geoloc_cli.types import Failure, Fix
 
@@ -16,12 +17,6 @@ if TYPE_CHECKING:
 
 FORMATS = ("table", "jsonl", "json", "csv", "geojson")
 _CSV_COLUMNS = ("photo", "status", "reason", "lat", "lon", "alt_m", "radius_m", "confidence", "stage", "error")
-
-
-def printable(text: str) -> str:
-    """A name fit for a terminal: control characters and bytes that are no text are shown escaped, never sent raw."""
-    shown = os.fsencode(text).decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
 
 
 def writer(wanted: str | None, explain: bool) -> Writer:
@@ -99,53 +94,3 @@ def cell(value: object) -> object:
         return value
     text = os.fsencode(value).decode("utf-8", "backslashreplace")
     return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
-
-
-class TableWriter:
-    """A table for a person, printed when all is done."""
-
-    def __init__(self, explain: bool) -> None:
-        self._explain = explain
-        self._answers: list[Fix | Failure] = []
-
-    def write(self, answer: Fix | Failure) -> None:
-        self._answers.append(answer)
-
-    def close(self) -> None:
-        from rich import box
-        from rich.console import Console
-        from rich.table import Table
-        from rich.text import Text
-
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        table.add_column("photo", overflow="fold")
-        for name in ("lat", "lon", "radius", "confidence", "inliers"):
-            table.add_column(name, justify="right", no_wrap=True)
-        table.add_column("stage or reason", overflow="fold")
-        for answer in self._answers:
-            table.add_row(*(Text(cell) for cell in _row(answer)))
-            if self._explain and isinstance(answer, Fix):
-                for candidate in answer.candidates:
-                    place = f"{candidate.lat:.6f}", f"{candidate.lon:.6f}"
-                    seen = "-" if candidate.inliers is None else f"{candidate.inliers}/{candidate.matches}"
-                    why = f"similarity {candidate.similarity:.2f}, score {candidate.score:.2f}"
-                    shown = Text(f"  {printable(candidate.photo)}", style="dim")
-                    table.add_row(shown, *(Text(t, style="dim") for t in (*place, "", "", seen, why)))
-        # In a file or a pipe the table is as wide as it needs to be.
-        Console(width=None if sys.stdout.isatty() else 200).print(table)
-
-
-def _row(answer: Fix | Failure) -> tuple[str, ...]:
-    name = printable(answer.photo)
-    if isinstance(answer, Failure):
-        return name, "", "", "", "", "", f"error: {printable(answer.message)}"
-    if answer.lat is None or answer.lon is None or answer.radius_m is None:
-        return name, "", "", "", f"{answer.confidence:.2f}", "", f"unlocated: {answer.reason}"
-    inliers = next((str(c.inliers) for c in answer.candidates if c.inliers), "")
-    place = f"{answer.lat:.6f}", f"{answer.lon:.6f}", length(answer.radius_m)
-    return name, *place, f"{answer.confidence:.2f}", inliers, str(answer.stage)
-
-
-def length(metres: float) -> str:
-    """A length as a person would say it."""
-    return f"{metres:.0f} m" if metres < 10_000 else f"{metres / 1000:.0f} km"

@@ -22,6 +22,11 @@ class Bar:
             progress, task = self._shown
             progress.update(task, advance=done if stage in ("locating", "describing") else 0, description=stage)
 
+    def stop(self) -> None:
+        """Takes the bar away, so that what is printed next does not land in it."""
+        if self._shown:
+            self._shown[0].stop()
+
 
 @contextmanager
 def bar(total: int, quiet: bool) -> Iterator[Bar]:

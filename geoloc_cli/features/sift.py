@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from geoloc_cli.errors import UsageError
 from geoloc_cli.features.local import LocalFeatures
-from geoloc_cli.geometry.colmap import SiftExtractor
+from geoloc_cli.geometry.colmap import SiftExtractor, version
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ class SiftFeatures:
     def __init__(self, options: SiftOptions | None = None) -> None:
         self.options = options or SiftOptions()
         self.options.check()
+        self.identity = f"pycolmap {version()}"
         self._extractor = SiftExtractor(
             max_features=self.options.max_features, first_octave=0, peak_threshold=self.options.peak_threshold
         )

@@ -5,6 +5,7 @@ pycolmap holds the interpreter lock while it works, so only processes, never thr
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,11 @@ def _pycolmap() -> Any:
     import pycolmap
 
     return pycolmap
+
+
+def version() -> str:
+    """The version of the library that computes."""
+    return importlib.metadata.version("pycolmap")
 
 
 class SiftExtractor:

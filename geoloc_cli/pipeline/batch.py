@@ -10,7 +10,7 @@ from typing import Any
 from geoloc_cli.contracts import ParallelMap, Prior
 from geoloc_cli.index.reader import Circle, Index
 from geoloc_cli.photos.exif import read_photo
-from geoloc_cli.pipeline.describer import build_descriptor, build_features
+from geoloc_cli.pipeline.describer import build_descriptor, features_of
 from geoloc_cli.pipeline.locate import LocateOptions, Locator
 from geoloc_cli.registry import create, parse
 from geoloc_cli.retrieval.verify import VerifyOptions
@@ -23,11 +23,14 @@ def locate_photos(
     options: LocateOptions,
     parallel_map: ParallelMap,
     priors: Iterable[str] = (),
+    cache: str | None = None,
 ) -> Iterator[Fix | Failure]:
     """One answer for each path, in their order. Raises the index's RunErrors before the first photo is read."""
-    spec = {"index": str(index), "options": asdict(options), "priors": list(priors)}
+    spec = {"index": str(index), "options": asdict(options), "priors": list(priors), "cache": cache}
     with Index.open(index) as opened:
-        build_descriptor(opened)  # an index that cannot serve is refused here, once, not in every worker
+        # An index that cannot serve is refused here, once, and not in every worker.
+        features_of(opened)
+        build_descriptor(opened)
     yield from parallel_map("geoloc_cli.pipeline.batch:build_locator", spec, paths)
 
 
@@ -37,7 +40,7 @@ def build_locator(spec: dict[str, Any]) -> Callable[[str], Fix | Failure]:
     near = tuple(Circle(**circle) for circle in given.pop("near"))
     options = LocateOptions(near=near, verify=VerifyOptions(**given.pop("verify")), **given)
     index = Index.open(spec["index"])
-    features, max_size_px = build_features(index.manifest.describer["features"])
+    features, max_size_px = features_of(index, spec["cache"])
     priors = [create("prior", parse(name)) for name in spec["priors"]]
     locator = Locator(index, features, build_descriptor(index), max_size_px, options, _asker(priors))
     return locator.locate

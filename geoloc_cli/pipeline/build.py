@@ -57,6 +57,7 @@ def build_index(
     positions: Positions | None = None,
     camera: CameraOverride | None = None,
     describer: dict[str, Any] | None = None,
+    cache: str | None = None,
     progress: Callable[[str, int], None] | None = None,
 ) -> BuildReport:
     """Makes the index in `folder`, or adds to it what is new or changed; progress(stage, photos done) may be given.
@@ -66,7 +67,7 @@ def build_index(
     began = time.perf_counter()
     tell = progress or (lambda stage, done: None)
     with IndexWriter(folder, describer or default_spec()) as writer:
-        intake = _Intake(writer, positions, camera, tell)
+        intake = _Intake(writer, positions, camera, cache, tell)
         intake.take(paths, parallel_map)
         _learn(writer, tell)
         _describe(writer, tell)
@@ -86,20 +87,21 @@ class _Intake:
         writer: IndexWriter,
         positions: Positions | None,
         camera: CameraOverride | None,
+        cache: str | None,
         tell: Callable[[str, int], None],
     ) -> None:
-        self._writer, self._positions, self._camera, self._tell = writer, positions, camera, tell
+        self._writer, self._positions, self._tell = writer, positions, tell
+        self._spec: dict[str, Any] = {"features": writer.manifest.describer["features"], "cache": cache}
+        if camera is not None:
+            self._spec["camera"] = asdict(camera)
         self._known = writer.known()
         self.added = self.replaced = self.unchanged = 0
         self.left_out: list[tuple[str, str, str]] = []
 
     def take(self, paths: Iterable[str], parallel_map: ParallelMap) -> None:
-        spec: dict[str, Any] = {"features": self._writer.manifest.describer["features"]}
-        if self._camera is not None:
-            spec["camera"] = asdict(self._camera)
         batch: list[NewPhoto] = []
         try:
-            for result in parallel_map("geoloc_cli.pipeline.extract:build_extractor", spec, self._wanted(paths)):
+            for result in parallel_map("geoloc_cli.pipeline.extract:build_extractor", self._spec, self._wanted(paths)):
                 fault = _fault(result)
                 if fault is not None:
                     self.left_out.append(fault)

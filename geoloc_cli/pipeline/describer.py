@@ -7,10 +7,12 @@ from typing import Any
 
 from geoloc_cli.contracts import Descriptor, Features
 from geoloc_cli.descriptors.vlad import VladDescriptor, VladOptions
-from geoloc_cli.errors import IndexMismatch
+from geoloc_cli.errors import IndexMismatch, UnknownBackend, UsageError
+from geoloc_cli.features.cached import CachedFeatures
 from geoloc_cli.features.sift import SiftOptions
 from geoloc_cli.index.reader import Index
 from geoloc_cli.registry import BackendSpec, create
+from geoloc_cli.store import Store
 
 Spec = dict[str, Any]
 
@@ -23,10 +25,26 @@ def default_spec() -> dict[str, Spec]:
     }
 
 
-def build_features(spec: Spec) -> tuple[Features, int]:
-    """The extractor of a spec, and the longest side in pixels at which it wants its pictures."""
-    features = create("features", BackendSpec(spec["name"], spec["options"]))
+def build_features(spec: Spec, cache: str | None = None) -> tuple[Features, int]:
+    """The extractor of a spec, and the longest side in pixels at which it wants its pictures.
+
+    cache: a folder in which features are kept, so that no picture is described twice.
+    """
+    features: Features = create("features", BackendSpec(spec["name"], spec["options"]))
+    if cache is not None:
+        features = CachedFeatures(features, Store(cache))
     return features, int(features.options.max_size_px)
+
+
+def features_of(index: Index, cache: str | None = None) -> tuple[Features, int]:
+    """The extractor that an index's photos were described by. Raises IndexMismatch where this version has none such."""
+    try:
+        return build_features(index.manifest.describer["features"], cache)
+    except (UnknownBackend, UsageError) as error:
+        raise IndexMismatch(
+            f"The index in {index.folder} was described as this version cannot ({str(error).rstrip('.')}); use the "
+            "program that built it, or build it again."
+        ) from error
 
 
 def build_descriptor(index: Index) -> Descriptor:

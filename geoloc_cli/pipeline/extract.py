@@ -20,11 +20,11 @@ _BLOCK = 1 << 20
 
 
 def build_extractor(spec: dict[str, Any]) -> Callable[[tuple[str, Position | None]], NewPhoto | Failure]:
-    """spec: {"features": {"name", "options"}, "camera": stated intrinsics, if any}.
+    """spec: {"features": {"name", "options"}, "camera": stated intrinsics, "cache": a folder; each if any}.
 
     The result takes a path and a position that wins over the file's own.
     """
-    features, max_size_px = build_features(spec["features"])
+    features, max_size_px = build_features(spec["features"], spec.get("cache"))
     override = _override(spec.get("camera"))
 
     def extract(item: tuple[str, Position | None]) -> NewPhoto | Failure:

@@ -24,6 +24,8 @@ from geoloc_cli.types import Belief, Candidate, Component, Failure, Fix, PriorGu
 
 Reason = Literal["not_in_index", "too_few_matches", "prior_disagrees"]
 
+# Decimals of a degree: a millimetre.
+_PLACES = 8
 # A verified answer is never said with more than 99 % confidence: the reference's own position may be false.
 _LEAST_DOUBT = 0.01
 # Evidence at which the doubt of a verified answer has fallen to a tenth of what it is at the threshold.
@@ -149,8 +151,8 @@ class Locator:
             listed.append(
                 Candidate(
                     photo=photos[i].path,
-                    lat=photos[i].position.lat,
-                    lon=photos[i].position.lon,
+                    lat=round(photos[i].position.lat, _PLACES),
+                    lon=round(photos[i].position.lon, _PLACES),
                     similarity=round(float(similarities[i]), 4),
                     prior_distance_km=None if away_m is None else round(float(away_m[i]) / 1000.0, 3),
                     score=round(scores[i], 4),
@@ -184,7 +186,7 @@ class Locator:
                 return _unlocated(path, "prior_disagrees", prior, candidates, watch)
         answers = places([_neighbour(photo, result) for photo, result in verified], picture_px)
         belief = _belief(answers, best - threshold)
-        lat, lon = answers[0].lat, answers[0].lon
+        lat, lon = round(answers[0].lat, _PLACES), round(answers[0].lon, _PLACES)
         return Fix(
             photo=path,
             status="ok",
@@ -215,7 +217,11 @@ def _neighbour(photo: IndexedPhoto, result: Verification) -> Neighbour:
 def _belief(answers: Sequence[Place], margin: float) -> Belief:
     """The places as components, and as spread the doubt left by `margin`, the evidence above the threshold."""
     doubt = max(_LEAST_DOUBT, _DOUBT_AT_THRESHOLD * 10.0 ** (-margin / _EVIDENCE_PER_TENTH))
-    return from_components([Component(p.lat, p.lon, p.radius_m, p.share * (1.0 - doubt)) for p in answers], doubt)
+    components = [
+        Component(round(p.lat, _PLACES), round(p.lon, _PLACES), round(p.radius_m, 2), p.share * (1.0 - doubt))
+        for p in answers
+    ]
+    return from_components(components, doubt)
 
 
 def _distance_to(near: Sequence[Circle], photos: Sequence[IndexedPhoto]) -> np.ndarray | None:

@@ -1,0 +1,106 @@
+"""Tables for a person: as wide as the terminal, numbers never cut, long names folded."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from geoloc_cli.types import Candidate, Failure, Fix
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def printable(text: str) -> str:
+    """A name fit for a terminal: control characters and bytes that are no text are shown escaped, never sent raw."""
+    shown = os.fsencode(text).decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in shown)
+
+
+def length(metres: float) -> str:
+    """A length as a person would say it."""
+    return f"{metres:.0f} m" if metres < 10_000 else f"{metres / 1000:.0f} km"
+
+
+def table(texts: Sequence[str], numbers: Sequence[str] = (), last: Sequence[str] = ()) -> Table:
+    """An empty table: columns of text, of numbers (never folded), and of text again."""
+    from rich import box
+    from rich.table import Table
+
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True, title_justify="left", title_style="dim")
+    for name in texts:
+        made.add_column(name, overflow="fold")
+    for name in numbers:
+        made.add_column(name, justify="right", no_wrap=True)
+    for name in last:
+        made.add_column(name, overflow="fold")
+    return made
+
+
+def show(made: Table) -> None:
+    """Prints a table: as wide as the terminal, and in a file or a pipe as wide as it needs to be."""
+    from rich.console import Console
+
+    Console(width=None if sys.stdout.isatty() else 200).print(made)
+
+
+def common_folder(paths: Iterable[str]) -> str:
+    """The beginning that all paths share up to a separator, letter by letter; empty where there is none."""
+    folders = {path[: path.rfind(os.sep) + 1] for path in paths}
+    shared = min(folders, default="")
+    while not all(folder.startswith(shared) for folder in folders):
+        shared = shared[: shared[:-1].rfind(os.sep) + 1]
+    return "" if shared == os.sep else shared
+
+
+class TableWriter:
+    """A table of all answers, printed when all is done; names are given within the folder that they share."""
+
+    def __init__(self, explain: bool) -> None:
+        self._explain = explain
+        self._answers: list[Fix | Failure] = []
+
+    def write(self, answer: Fix | Failure) -> None:
+        self._answers.append(answer)
+
+    def close(self) -> None:
+        from rich.text import Text
+
+        made = table(["photo"], ["lat", "lon", "radius", "conf.", "inliers"], ["stage or reason"])
+        folder = common_folder(answer.photo for answer in self._answers)
+        seen = [c.photo for answer in self._answers if isinstance(answer, Fix) for c in answer.candidates]
+        candidates_folder = common_folder(seen)
+        titles = [f"photos in {printable(folder)}"] if folder else []
+        if self._explain and candidates_folder:
+            titles.append(f"candidates in {printable(candidates_folder)}")
+        made.title = Text("\n".join(titles)) if titles else None
+        for answer in self._answers:
+            made.add_row(*(Text(cell) for cell in _row(answer, len(folder))))
+            if self._explain and isinstance(answer, Fix):
+                for candidate in answer.candidates:
+                    cells = _candidate_row(candidate, len(candidates_folder))
+                    made.add_row(*(Text(cell, style="dim") for cell in cells))
+        show(made)
+        for answer in self._answers:
+            if isinstance(answer, Failure):
+                print(printable(answer.message))
+
+
+def _row(answer: Fix | Failure, cut: int) -> tuple[str, ...]:
+    name = printable(answer.photo[cut:])
+    if isinstance(answer, Failure):
+        return name, "", "", "", "", "", answer.code
+    if answer.lat is None or answer.lon is None or answer.radius_m is None:
+        return name, "", "", "", f"{answer.confidence:.2f}", "", str(answer.reason)
+    inliers = next((str(c.inliers) for c in answer.candidates if c.inliers), "")
+    place = f"{answer.lat:.5f}", f"{answer.lon:.5f}", length(answer.radius_m)
+    return name, *place, f"{answer.confidence:.2f}", inliers, str(answer.stage)
+
+
+def _candidate_row(candidate: Candidate, cut: int) -> tuple[str, ...]:
+    place = f"{candidate.lat:.5f}", f"{candidate.lon:.5f}"
+    seen = "-" if candidate.inliers is None else f"{candidate.inliers}/{candidate.matches}"
+    why = f"similar {candidate.similarity:.2f}, score {candidate.score:.2f}"
+    return f"  {printable(candidate.photo[cut:])}", *place, "", "", seen, why
