@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from geoloc_cli.engine.local import LocalPool
+from geoloc_cli.pipeline.build import build_index
+from geoloc_cli.testing.demo import OTHER_TOWN_AT, TOWN_AT, query_cameras, street_cameras
+from geoloc_cli.testing.photos import Noise, TruePhoto, write_photos
+from geoloc_cli.testing.town import Town
 
 REAL_DATA = Path(os.environ.get("GEOLOC_TEST_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 
@@ -25,3 +33,42 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest
         if name.startswith("GEOLOC_") and name != "GEOLOC_TEST_DATA":
             monkeypatch.delenv(name)
     monkeypatch.setenv("GEOLOC_CONFIG", str(tmp_path_factory.getbasetemp() / "no-config.toml"))
+
+
+@dataclass(frozen=True)
+class SmallTown:
+    """One rendered street, indexed: `photos/`, `queries/`, `elsewhere/` and `index/` in `folder`."""
+
+    folder: Path
+    photos: list[TruePhoto]
+    queries: list[TruePhoto]
+    strangers: list[TruePhoto]
+
+    @property
+    def index(self) -> str:
+        return str(self.folder / "index")
+
+
+@pytest.fixture(scope="session")
+def town(tmp_path_factory: pytest.TempPathFactory) -> SmallTown:
+    """Fourteen photos along a street, three held-out views of it, and two of another town; not to be changed."""
+    folder = tmp_path_factory.mktemp("town")
+    made = Town(0, *TOWN_AT)
+    rng = np.random.default_rng(0)
+    walk = street_cameras(made, rng)[4:18]
+    photos = write_photos(made, walk, folder / "photos", noise=Noise(gps_std_m=1.0, sensor_std=2.0))
+    # The views are those of the demo that lie within the part of the street that was walked.
+    low, high = walk[0].center_in_enu[1], walk[-1].center_in_enu[1]
+    views = [
+        camera
+        for camera in query_cameras(made, 48, rng)[::4]
+        if low + 4 < camera.center_in_enu[1] < high - 4 and abs(camera.heading_deg - 35.0) < 11.0
+    ][:3]
+    spoiled = Noise(exposure_std=0.25, occluders=1, sensor_std=3.0)
+    queries = write_photos(made, views, folder / "queries", noise=spoiled, seed=1, with_position=False, prefix="query")
+    other = Town(1000, *OTHER_TOWN_AT)
+    strangers = write_photos(
+        other, query_cameras(other, 2, rng), folder / "elsewhere", seed=2, with_position=False, prefix="stranger"
+    )
+    build_index(folder / "index", [photo.path for photo in photos], parallel_map=LocalPool(1))
+    return SmallTown(folder, photos, queries, strangers)

@@ -54,9 +54,10 @@ def main() -> None:
     except RunError as error:
         typer.echo(f"geoloc: {error}", err=True)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("geoloc: interrupted; what was finished is kept.", err=True)
-        sys.exit(EXIT_INTERRUPTED)
+    except SystemExit as done:
+        if done.code == EXIT_INTERRUPTED:
+            typer.echo("geoloc: interrupted; what was finished is kept.", err=True)
+        raise
     except BrokenPipeError:
         # Whoever read the output has enough; Python would complain once more when it flushes at the end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

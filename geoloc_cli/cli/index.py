@@ -101,6 +101,8 @@ def _take(
     if not quiet:
         for line in _told(index, report):
             typer.echo(line, err=True)
+    if not report.added + report.replaced + report.unchanged:
+        raise UsageError(f"None of the {len(paths)} photos could be indexed; `geoloc inspect` says what each holds.")
     # A photo that says nowhere where it was taken is no failure; one that cannot be read is.
     if any(code not in ("no_position", "too_few_features") for _, code, _ in report.left_out):
         raise typer.Exit(EXIT_SOME_FAILED)

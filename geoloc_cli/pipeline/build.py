@@ -16,7 +16,7 @@ import numpy as np
 
 from geoloc_cli.contracts import ParallelMap
 from geoloc_cli.descriptors.vlad import MIN_FEATURES, VladOptions, learn
-from geoloc_cli.errors import PhotoError, TooFewFeatures
+from geoloc_cli.errors import PhotoError, TooFewFeatures, UsageError
 from geoloc_cli.index.faiss_file import cluster
 from geoloc_cli.index.reader import Index
 from geoloc_cli.index.rows import NewPhoto
@@ -39,7 +39,10 @@ class Positions(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class BuildReport:
-    """What a build took, and what it left out and why: (path, code, message) each."""
+    """What a build took, and what it left out and why: (path, code, message) each.
+
+    Where nothing at all could be taken there is nothing to learn from, and the index stays unfinished.
+    """
 
     added: int
     replaced: int
@@ -69,10 +72,11 @@ def build_index(
     with IndexWriter(folder, describer or default_spec()) as writer:
         intake = _Intake(writer, positions, camera, cache, tell)
         intake.take(paths, parallel_map)
-        _learn(writer, tell)
-        _describe(writer, tell)
-        tell("ordering", 0)
-        writer.seal()
+        if writer.known():
+            _learn(writer, tell)
+            _describe(writer, tell)
+            tell("ordering", 0)
+            writer.seal()
     size = sum(path.stat().st_size for path in Path(folder).rglob("*") if path.is_file())
     return BuildReport(
         intake.added, intake.replaced, intake.unchanged, tuple(intake.left_out), time.perf_counter() - began, size
@@ -169,7 +173,10 @@ def _learn(writer: IndexWriter, tell: Callable[[str, int], None]) -> None:
     rows = writer.rows_by_content()
     options = VladOptions(**writer.manifest.describer["descriptor"]["options"])
     with Index.open(writer.folder) as reader:
-        state = learn(len(rows), lambda i: reader.local(rows[i]), cluster, options)
+        try:
+            state = learn(len(rows), lambda i: reader.local(rows[i]), cluster, options)
+        except TooFewFeatures as error:
+            raise UsageError(str(error)) from error
     writer.commit_state(state)
 
 
