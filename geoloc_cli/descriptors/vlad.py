@@ -34,7 +34,7 @@ class VladOptions:
     dim: int = 512
     crops: int = 3
     sample: int = 65_536
-    max_photos: int = 1_000
+    max_photos: int = 600
     seed: int = 0
 
     def check(self) -> None:
