@@ -11,11 +11,11 @@ from geoloc_cli.cli import options
 _SIGNS = {"ok": "ok   ", "note": "note ", "fault": "FAULT"}
 
 
-def doctor(as_json: bool = options.JSON) -> None:
+def doctor(cache: str = options.CACHE, as_json: bool = options.JSON) -> None:
     """Look at the installation, and say the remedy for what is broken."""
     from geoloc_cli.engine.doctor import examine
 
-    findings = examine()
+    findings = examine(cache)
     if as_json:
         typer.echo(json.dumps([finding.as_json() for finding in findings], indent=2))
     else:

@@ -20,6 +20,8 @@ _BASE = ("numpy", "pillow", "faiss-cpu", "pycolmap", "h3", "typer", "rich")
 _EXTRAS = {
     "torch": ("torch", "kornia", "transformers", "safetensors"),
     "geoclip": ("geoclip",),
+    "gpu": ("torch", "torchvision", "nvidia-ml-py"),
+    "vlm": ("httpx",),
     "heic": ("pi-heif",),
     "ocr": ("rapidocr", "onnxruntime"),
     "ray": ("ray",),
@@ -31,9 +33,10 @@ _TIMEOUT_S = 120
 _TORCH_PROBE = """
 import json
 import torch
-devices = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
-mps = bool(getattr(torch.backends, "mps", None) and torch.backends.mps.is_available())
-print(json.dumps({"version": torch.__version__, "cuda": devices, "mps": mps}))
+from geoloc_cli.device import choose
+device = choose()
+cards = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
+print(json.dumps({"version": torch.__version__, "cards": cards, "name": device.name, "dtype": device.dtype}))
 """
 _TORCHVISION_PROBE = """
 import json
@@ -55,14 +58,15 @@ class Finding:
         return asdict(self)
 
 
-def examine() -> list[Finding]:
-    """Everything that is looked at, in a settled order."""
+def examine(cache: str | None = None) -> list[Finding]:
+    """Everything that is looked at, in a settled order; cache: the folder of `--cache`, where one is used."""
     findings = [_machine()]
     findings += [_package(name) for name in _BASE]
     findings += _faiss()
     findings += [_extra(name, packages) for name, packages in _EXTRAS.items()]
     findings += _torch()
     findings += _projections()
+    findings.append(_cache(cache))
     findings.append(_disk())
     return findings
 
@@ -115,8 +119,9 @@ def _torch() -> list[Finding]:
     found, error = _probe(_TORCH_PROBE)
     if found is None:
         return [Finding("torch", "fault", f"cannot be loaded: {error}", "pip install --force-reinstall torch")]
-    devices = found["cuda"] + (["mps"] if found["mps"] else [])
-    findings = [Finding("devices", "ok", ", ".join(devices) or f"CPU (torch {found['version']} sees no other)")]
+    cards = f" ({', '.join(found['cards'])})" if found["cards"] else ""
+    text = f"{found['name']}{cards} in {found['dtype']}, by torch {found['version']}"
+    findings = [Finding("devices", "ok", text)]
     if importlib.util.find_spec("torchvision") is not None:
         vision, error = _probe(_TORCHVISION_PROBE)
         if vision is None:
@@ -158,6 +163,18 @@ def _projections() -> list[Finding]:
         for name in ("PROJ_LIB", "PROJ_DATA")
         if os.environ.get(name)
     ]
+
+
+def _cache(folder: str | None) -> Finding:
+    if folder is None:
+        return Finding("cache", "note", "none: features are extracted anew each time", "--cache DIR, or GEOLOC_CACHE")
+    if not Path(folder).exists():
+        return Finding("cache", "ok", f"{folder} (not there yet)")
+    if not (Path(folder).is_dir() and os.access(folder, os.W_OK)):
+        return Finding("cache", "fault", f"{folder} is no folder that can be written to", "name another one")
+    from geoloc_cli.store import Store  # which needs numpy, the first thing to be broken
+
+    return Finding("cache", "ok", f"{folder}, {Store(folder).size_bytes() / 1e6:.0f} MB")
 
 
 def _disk() -> Finding:
