@@ -15,8 +15,9 @@ from geoloc_cli.geo.earth import geodetic_from_enu
 from geoloc_cli.testing.render import LIGHTS, CameraPose, render
 from geoloc_cli.testing.town import Town
 
-# A full-frame sensor is 36 mm wide, which is what the 35 mm equivalent refers to.
-_FILM_WIDTH_MM = 36.0
+# The sensor of the camera, and the diagonal of 36 x 24 mm film, to which the 35 mm equivalent refers (CIPA DCG-001).
+_SENSOR_WIDTH_MM = 36.0
+_FILM_DIAGONAL_MM = 43.267
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +112,9 @@ def _exif(pose: CameraPose, stated: tuple[float, float, float] | None, radius_m:
     exif[ExifTags.Base.Model] = "town camera"
     exif[ExifTags.Base.Orientation] = 1
     detail = exif.get_ifd(ExifTags.IFD.Exif)
-    focal_mm = pose.focal_px / pose.width * _FILM_WIDTH_MM
-    detail[ExifTags.Base.FocalLength] = _rational(focal_mm)
-    detail[ExifTags.Base.FocalLengthIn35mmFilm] = round(focal_mm)
+    detail[ExifTags.Base.FocalLength] = _rational(pose.focal_px / pose.width * _SENSOR_WIDTH_MM)
+    diagonal_px = float(np.hypot(pose.width, pose.height))
+    detail[ExifTags.Base.FocalLengthIn35mmFilm] = round(pose.focal_px / diagonal_px * _FILM_DIAGONAL_MM)
     detail[ExifTags.Base.DateTimeOriginal] = f"2026:06:01 12:{number // 60 % 60:02d}:{number % 60:02d}"
     detail[ExifTags.Base.OffsetTimeOriginal] = "+02:00"
     if stated is not None:
