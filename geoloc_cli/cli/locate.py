@@ -71,7 +71,8 @@ def locate(
             fresh.close()  # type: ignore[attr-defined]
             done.close()
             shown.stop()
-            writer.close()
+            if sum(counts.values()):  # a run that was refused before its first answer has nothing to print
+                writer.close()
     if not quiet:
         summary = f"{counts['ok']} located, {counts['unlocated']} unlocated, {counts['error']} failed"
         typer.echo(f"{len(paths)} photos: {summary}.", err=True)

@@ -263,3 +263,7 @@ def test_exit_status_and_sentence(town: SmallTown, arguments: list[str], status:
     assert done.returncode == status
     assert sentence in done.stderr + done.stdout
     assert "Traceback" not in done.stderr
+    if status == 3:
+        for format in ("table", "json", "geojson"):
+            refused = subprocess.run([*command, "--format", format], capture_output=True, text=True, check=False)
+            assert (refused.returncode, refused.stdout) == (3, "")
