@@ -9,7 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer.main
 
+from geoloc_cli.cli.app import app
+from geoloc_cli.cli.config import settable
 from geoloc_cli.config import Setting, defaults, ignored, read_settings, settings_file
 from geoloc_cli.errors import ConfigError
 
@@ -147,3 +150,22 @@ def test_broken_settings_stop_every_command_with_one_sentence_but_not_help(tmp_p
     assert done.stderr == f"geoloc: {file}: there is no setting 'wokers'; did you mean 'workers'?\n"
     assert geoloc("--help", GEOLOC_CONFIG=str(file)).returncode == 0
     assert geoloc("locate", "--help", GEOLOC_CONFIG=str(file)).returncode == 0
+
+
+def test_the_example_of_the_readme_is_understood(tmp_path: Path) -> None:
+    readme = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+    example = readme.partition("```toml\n")[2].partition("```")[0]
+    known = settable(typer.main.get_command(app))
+    file = tmp_path / "config.toml"
+    file.write_text(example)
+    found = defaults(known, read_settings(known, file, {}))
+    assert found["locate"] == {"workers": 8, "cache": "/var/tmp/geoloc", "index": "indexes/seneca", "top_k": 20}
+    assert found["index"]["build"] == {"workers": 8, "cache": "/var/tmp/geoloc", "quiet": True}
+    variables = {
+        "GEOLOC_WORKERS": "8",
+        "GEOLOC_CACHE": "/var/tmp/geoloc",
+        "GEOLOC_LOCATE_INDEX": "indexes/seneca",
+        "GEOLOC_INDEX_BUILD_QUIET": "true",
+        "GEOLOC_LOCATE_TOP_K": "20",
+    }
+    assert defaults(known, read_settings(known, tmp_path / "none", variables)) == found
