@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from geoloc_cli.errors import IndexDamaged, IndexMismatch, IndexMissing
 from geoloc_cli.index import derived
 from geoloc_cli.index.files import inside, sha256_of
 from geoloc_cli.index.reader import Index
-from geoloc_cli.index.rows import NewPhoto
+from geoloc_cli.index.rows import NewPhoto, PhotoFacts
 from geoloc_cli.index.writer import IndexWriter
 
 # Photos of another index that are copied in one transaction.
@@ -133,8 +133,8 @@ def _copy(source: Index, writer: IndexWriter) -> int:
         part = photos[start : start + _BATCH]
         new = []
         for photo in part:
-            values = {name: getattr(photo, name) for name in photo.__slots__ if name != "row_id"}
-            new.append(NewPhoto(**values, features=source.local(photo.row_id)))
+            facts = {field.name: getattr(photo, field.name) for field in fields(PhotoFacts)}
+            new.append(NewPhoto(**facts, features=source.local(photo.row_id)))
         writer.commit_photos(new)
         row_ids = writer.rows_of([photo.path for photo in part])
         vectors = ordered.vectors[[place[photo.row_id] for photo in part]]

@@ -17,10 +17,9 @@ from geoloc_cli.types import Camera, Position
 
 
 @dataclass(frozen=True, slots=True)
-class IndexedPhoto:
-    """What the index knows of a photo besides its features; `path` is the name it was given by when it was added."""
+class PhotoFacts:
+    """What an index says of a photo; `path` is the name it was given by when it was added."""
 
-    row_id: int
     path: str
     sha256: str
     size_bytes: int
@@ -33,18 +32,16 @@ class IndexedPhoto:
 
 
 @dataclass(frozen=True, slots=True)
-class NewPhoto:
-    """A photo to be committed: its row, but for the row's number, and its local features."""
+class IndexedPhoto(PhotoFacts):
+    """A photo of an index, by the number of its row."""
 
-    path: str
-    sha256: str
-    size_bytes: int
-    mtime_ns: int
-    width: int
-    height: int
-    position: Position
-    camera: Camera | None
-    taken_at: str | None
+    row_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewPhoto(PhotoFacts):
+    """A photo to be committed, with its local features."""
+
     features: LocalFeatures
 
 
@@ -88,7 +85,7 @@ def packed_size(extent: Extent) -> int:
     return extent.count * (16 + extent.descriptor_dim * (1 if extent.descriptor_type == "uint8" else 4))
 
 
-def to_columns(photo: NewPhoto | IndexedPhoto) -> tuple[Any, ...]:
+def to_columns(photo: PhotoFacts) -> tuple[Any, ...]:
     """The values of the columns in `ROW_COLUMNS`; a path is stored as its bytes, since not every name is text."""
     position = dataclasses.asdict(photo.position)
     return (
@@ -130,4 +127,4 @@ def from_columns(row: tuple[Any, ...] | None) -> IndexedPhoto:
         values = json.loads(camera_text)
         camera = Camera(**{**values, "params": tuple(values["params"])})
     place = Position(**json.loads(position))
-    return IndexedPhoto(row_id, os.fsdecode(path), sha256, size_bytes, mtime_ns, width, height, place, camera, taken_at)
+    return IndexedPhoto(os.fsdecode(path), sha256, size_bytes, mtime_ns, width, height, place, camera, taken_at, row_id)
