@@ -1,0 +1,44 @@
+"""Houses of the same build in another town: matched corners are many, and must not be taken for the place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from geoloc_cli.features.sift import SiftFeatures
+from geoloc_cli.photos.decode import decode_gray
+from geoloc_cli.retrieval.verify import Query, VerifyOptions, verify_pair
+from geoloc_cli.testing.demo import OTHER_TOWN_AT, TOWN_AT, query_cameras, street_cameras
+from geoloc_cli.testing.photos import Noise, write_photos
+from geoloc_cli.testing.town import Town
+
+
+def test_twins_give_evidence_but_not_enough(tmp_path: Path) -> None:
+    # The walk and the views of the demo, of which the third stranger once passed for a photo of the town.
+    town, other = Town(0, *TOWN_AT), Town(1000, *OTHER_TOWN_AT)
+    rng = np.random.default_rng(0)
+    walk = street_cameras(town, rng)
+    views = query_cameras(town, 12, rng)
+    strangers = query_cameras(other, 3, rng)
+    features, options = SiftFeatures(), VerifyOptions()
+
+    def seen(paths: list[str]) -> list[Query]:
+        return [Query(features.extract(decode_gray(path, max_size=1280).pixels)) for path in paths]
+
+    walked = write_photos(town, walk[68:80], tmp_path / "walk", noise=Noise(sensor_std=2.0))
+    references = [query.features for query in seen([photo.path for photo in walked])]
+    asked = seen([photo.path for photo in write_photos(other, strangers, tmp_path / "strangers", seed=2)])
+    evidence = max(verify_pair(q, r, options.quick_query, options).evidence for q in asked for r in references)
+    assert 5.0 < evidence < 0.85 * options.min_evidence
+    # A view of the town itself leaves the threshold far below.
+    near = [camera for camera in views if min(_away(camera, other_one) for other_one in walk[68:80]) < 8.0][:2]
+    homes = seen([photo.path for photo in write_photos(town, near, tmp_path / "homes", seed=1)])
+    assert homes
+    for home in homes:
+        best = max(verify_pair(home, r, options.quick_query, options).evidence for r in references)
+        assert best > 5.0 * options.min_evidence
+
+
+def _away(one: object, other: object) -> float:
+    return float(np.linalg.norm(np.subtract(one.center_in_enu, other.center_in_enu)))  # type: ignore[attr-defined]
