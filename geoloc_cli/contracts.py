@@ -68,6 +68,23 @@ class Matcher(Protocol):
         ...
 
 
+class PoseSolver(Protocol):
+    """Pairs of rays and points, most of them wrong perhaps -> a first pose, or None and never a guess."""
+
+    name: str
+
+    def solve(
+        self,
+        rays: NDArray[np.float64],
+        points: NDArray[np.float64],
+        focal_px: float,
+        max_error_px: float,
+        focal_known: bool,
+    ) -> Any:
+        """rays: (N, 2) x / z, y / z of undistorted pixels; points: (N, 3) in map. Returns a `pose.solve.Solved`."""
+        ...
+
+
 class ParallelMap(Protocol):
     """The same map over items wherever it runs (`engine/`): results in input order, a bounded number in flight.
 

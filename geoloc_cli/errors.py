@@ -16,6 +16,8 @@
         ├── IndexMismatch         the index was made with another describer or a newer version (4)
         ├── IndexDamaged          a file of the index is not what was written (10)
         ├── IndexLocked           another process is writing to the index (11)
+        ├── MapMissing            there is no map at this place (3)
+        ├── MapDamaged            a model or a file of a map cannot be read, or is not what was written (10)
         └── DiskFull              no room left; what was committed is kept (12)
 
 Exit status: 0 all photos handled, 1 some photos failed, 2 the call was wrong, 130 interrupted; the others as above.
@@ -96,6 +98,14 @@ class IndexDamaged(RunError):
 
 class IndexLocked(RunError):
     exit_code = 11
+
+
+class MapMissing(RunError):
+    exit_code = 3
+
+
+class MapDamaged(RunError):
+    exit_code = 10
 
 
 class DiskFull(RunError):

@@ -24,9 +24,11 @@ PACKAGE = ROOT / "geoloc_cli"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 MAX_LINES = 350
 
-# The one file through which each heavy library is reached, so that a new version of it is met in one place.
+# The files through which each heavy library is reached (COLMAP's cameras and two-view geometry, and its maps, are two
+# affairs), so that a new version of it is met there.
 ADAPTERS = {
-    "pycolmap": {"geometry/colmap.py"},
+    "pycolmap": {"geometry/colmap.py", "maps/colmap.py"},
+    "poselib": {"pose/solve.py"},
     "faiss": {"index/faiss_file.py"},
     "h3": {"geo/cells.py"},
     "pi_heif": {"photos/heic.py"},

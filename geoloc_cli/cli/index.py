@@ -46,7 +46,7 @@ def build(
 
     Photos that are in the index already, and have not changed, are not done again.
     """
-    _take(photos, index, exclude_list, positions, (camera, focal_px, fov_deg), cache, workers, quiet)
+    take_photos(photos, index, exclude_list, positions, (camera, focal_px, fov_deg), cache, workers, quiet)
 
 
 @app.command("add")
@@ -66,10 +66,10 @@ def add(
     from geoloc_cli.index.reader import Index
 
     Index.open(index).close()
-    _take(photos, index, exclude_list, positions, (camera, focal_px, fov_deg), cache, workers, quiet)
+    take_photos(photos, index, exclude_list, positions, (camera, focal_px, fov_deg), cache, workers, quiet)
 
 
-def _take(
+def take_photos(
     photos: list[str],
     index: str,
     exclude_list: str | None,
@@ -79,6 +79,7 @@ def _take(
     workers: int | None,
     quiet: bool,
 ) -> None:
+    """Takes photos into an index, and says what was taken and what was not."""
     from geoloc_cli.engine.local import LocalPool
     from geoloc_cli.photos.positions import read_positions
     from geoloc_cli.pipeline.build import build_index

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import typer
 
@@ -15,10 +15,15 @@ from geoloc_cli.cli.progress import bar
 from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
 from geoloc_cli.types import Failure, Fix
 
+if TYPE_CHECKING:
+    from geoloc_cli.photos.intrinsics import CameraOverride
+
 
 def locate(
     photos: list[str] = options.PHOTOS,
-    index: str = options.INDEX,
+    index: str = typer.Option(None, "--index", metavar="DIR", help="The index's folder."),
+    map: str = typer.Option(None, "--map", metavar="DIR", help="A map's folder instead: it carries its own index."),
+    pose: bool = typer.Option(False, "--pose", help="How the camera was held, too; needs --map."),
     near: list[str] = typer.Option(
         [], "--near", metavar="LAT,LON,RADIUS", help="Search here first (metres, or 2km); may be given several times."
     ),
@@ -33,6 +38,9 @@ def locate(
     resume: str = typer.Option(
         None, "--resume", metavar="FILE", help="Keep the answers here, and do no photo again that has one."
     ),
+    camera: str = options.CAMERA,
+    focal_px: float = options.FOCAL_PX,
+    fov_deg: float = options.FOV_DEG,
     exclude_list: str = options.EXCLUDE,
     cache: str = options.CACHE,
     workers: int = options.WORKERS,
@@ -49,6 +57,7 @@ def locate(
     from geoloc_cli.pipeline.batch import locate_photos
     from geoloc_cli.pipeline.locate import LocateOptions
 
+    searched, stage = _where(index, map, pose, options.override(camera, focal_px, fov_deg))
     paths = options.photos_of(photos, exclude_list)
     if not paths:
         raise UsageError(f"No photos were found in {', '.join(photos)}.")
@@ -61,7 +70,7 @@ def locate(
     todo = [path for path in paths if path not in done.answers]
     counts = {"ok": 0, "unlocated": 0, "error": 0}
     with bar(len(paths), quiet) as shown:
-        fresh = locate_photos(index, todo, chosen, LocalPool(workers), prior, cache)
+        fresh = locate_photos(searched, todo, chosen, LocalPool(workers), prior, cache, stage)
         try:
             for answer in _in_order(paths, done, fresh):
                 counts[answer.status if isinstance(answer, Fix) else "error"] += 1
@@ -78,6 +87,23 @@ def locate(
         typer.echo(f"{len(paths)} photos: {summary}.", err=True)
     if counts["error"]:
         raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _where(
+    index: str | None, map: str | None, pose: bool, override: CameraOverride | None
+) -> tuple[str, dict[str, Any] | None]:
+    """The index to be searched, and what the pose stage is built of, where one is asked for."""
+    if (index is None) == (map is None):
+        raise UsageError("Give --index DIR or --map DIR, and not both: a map carries its own index.")
+    if map is None:
+        if pose:
+            raise UsageError("--pose needs --map DIR; make one with `geoloc map build PHOTOS --map DIR`.")
+        return str(index), None
+    from geoloc_cli.maps.folder import index_of, read_manifest
+    from geoloc_cli.pipeline.posing import stage_spec
+
+    read_manifest(Path(map))
+    return str(index_of(Path(map))), stage_spec(map, override) if pose else None
 
 
 def _in_order(paths: list[str], done: _Answered, fresh: Iterator[Fix | Failure]) -> Iterator[Fix | Failure]:

@@ -11,7 +11,9 @@ from geoloc_cli.contracts import ParallelMap, Prior
 from geoloc_cli.index.reader import Circle, Index
 from geoloc_cli.photos.exif import read_photo
 from geoloc_cli.pipeline.describer import build_descriptor, features_of
+from geoloc_cli.pipeline.extract import override_of
 from geoloc_cli.pipeline.locate import LocateOptions, Locator
+from geoloc_cli.pipeline.posing import PoseStage
 from geoloc_cli.registry import create, parse
 from geoloc_cli.retrieval.verify import VerifyOptions
 from geoloc_cli.types import Belief, Failure, Fix, PriorGuess
@@ -24,9 +26,13 @@ def locate_photos(
     parallel_map: ParallelMap,
     priors: Iterable[str] = (),
     cache: str | None = None,
+    pose: dict[str, Any] | None = None,
 ) -> Iterator[Fix | Failure]:
-    """One answer for each path, in their order. Raises the index's RunErrors before the first photo is read."""
-    spec = {"index": str(index), "options": asdict(options), "priors": list(priors), "cache": cache}
+    """One answer for each path, in their order. Raises the index's RunErrors before the first photo is read.
+
+    pose: `pipeline.posing.stage_spec` of the map that poses are looked for in, where they are.
+    """
+    spec = {"index": str(index), "options": asdict(options), "priors": list(priors), "cache": cache, "pose": pose}
     with Index.open(index) as opened:
         # An index that cannot serve is refused here, once, and not in every worker.
         features_of(opened)
@@ -42,7 +48,10 @@ def build_locator(spec: dict[str, Any]) -> Callable[[str], Fix | Failure]:
     index = Index.open(spec["index"])
     features, max_size_px = features_of(index, spec["cache"])
     priors = [create("prior", parse(name)) for name in spec["priors"]]
-    locator = Locator(index, features, build_descriptor(index), max_size_px, options, _asker(priors))
+    stage = None
+    if spec.get("pose"):
+        stage = PoseStage(Path(spec["pose"]["map"]), override_of(spec["pose"]["camera"])).pose
+    locator = Locator(index, features, build_descriptor(index), max_size_px, options, _asker(priors), stage)
     return locator.locate
 
 

@@ -25,7 +25,7 @@ def build_extractor(spec: dict[str, Any]) -> Callable[[tuple[str, Position | Non
     The result takes a path and a position that wins over the file's own.
     """
     features, max_size_px = build_features(spec["features"], spec.get("cache"))
-    override = _override(spec.get("camera"))
+    override = override_of(spec.get("camera"))
 
     def extract(item: tuple[str, Position | None]) -> NewPhoto | Failure:
         path, stated = item
@@ -51,7 +51,8 @@ def build_extractor(spec: dict[str, Any]) -> Callable[[tuple[str, Position | Non
     return extract
 
 
-def _override(stated: dict[str, Any] | None) -> CameraOverride | None:
+def override_of(stated: dict[str, Any] | None) -> CameraOverride | None:
+    """Stated intrinsics from their JSON."""
     if stated is None:
         return None
     camera = stated["camera"]

@@ -77,13 +77,17 @@ class Locator:
         max_size_px: int,
         options: LocateOptions | None = None,
         ask_prior: Callable[[str], tuple[Belief, PriorGuess] | None] | None = None,
+        pose: Callable[[Fix, LocalFeatures, Sequence[str]], Fix] | None = None,
     ) -> None:
-        """ask_prior(path) is asked for each photo where the user named a prior; None never looks at the metadata."""
+        """ask_prior(path) is asked for each photo where the user named a prior; None never looks at the metadata.
+
+        pose(fix, features, verified paths) gives a located photo's fix its pose.
+        """
         self._index, self._features, self._descriptor = index, features, descriptor
         self._max_size_px = max_size_px
         self._options = options or LocateOptions()
         self._options.check()
-        self._ask_prior = ask_prior
+        self._ask_prior, self._pose = ask_prior, pose
 
     def locate(self, path: str) -> Fix | Failure:
         """The fix of one photo; whatever is wrong with the photo comes back as a Failure, never as an exception."""
@@ -130,7 +134,14 @@ class Locator:
             found[i] = result
         watch.lap("verify")
         candidates = self._candidates(photos, hits.similarities, first, away_m, found)
-        return self._answer(path, max(features.width, features.height), photos, found, away_m, candidates, prior, watch)
+        fix = self._answer(path, max(features.width, features.height), photos, found, away_m, candidates, prior, watch)
+        if self._pose is None or fix.stage != "rerank":
+            return fix
+        evidence = {photo.path: result.evidence for photo, result in zip(photos, found, strict=True) if result}
+        held = [p for p, e in evidence.items() if e >= self._options.verify.min_evidence]
+        posed = self._pose(fix, features, sorted(held, key=lambda p: -evidence[p]))
+        watch.lap("pose")
+        return posed
 
     def _candidates(
         self,

@@ -1,0 +1,122 @@
+"""`geoloc map ...`: make a sparse 3-D map of geotagged photos, look into it, hand it to other programs."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from geoloc_cli.cli import options
+from geoloc_cli.cli.index import take_photos
+from geoloc_cli.cli.progress import bar
+from geoloc_cli.cli.table import printable
+from geoloc_cli.errors import UsageError
+
+app = typer.Typer(help="Make, look into and hand on a 3-D map of photos.", rich_markup_mode=None, no_args_is_help=True)
+_MAP: Any = typer.Option(..., "--map", metavar="DIR", help="The map's folder.")
+_DIR: Any = typer.Argument(..., metavar="DIR", help="The map's folder.")
+
+
+@app.command("build")
+def build(
+    photos: list[str] = options.PHOTOS,
+    map: str = _MAP,
+    exclude_list: str = options.EXCLUDE,
+    positions: str = options.POSITIONS,
+    camera: str = options.CAMERA,
+    focal_px: float = options.FOCAL_PX,
+    fov_deg: float = options.FOV_DEG,
+    alike: int = typer.Option(8, "--alike", min=1, help="Photos that look most alike, compared with each."),
+    near: int = typer.Option(8, "--near", min=0, help="Photos taken nearest, compared with each."),
+    cache: str = options.CACHE,
+    workers: int = options.WORKERS,
+    quiet: bool = options.QUIET,
+) -> None:
+    """Make a map of geotagged photos, or finish an interrupted one."""
+    from geoloc_cli.engine.local import LocalPool
+    from geoloc_cli.maps.folder import index_of
+    from geoloc_cli.pipeline.map import MapOptions, build_map
+
+    folder = Path(map)
+    index = str(index_of(folder))
+    take_photos(photos, index, exclude_list, positions, (camera, focal_px, fov_deg), cache, workers, quiet)
+    with bar(0, quiet) as shown:
+        report = build_map(folder, LocalPool(workers), MapOptions(alike, near), shown.step)
+    if quiet:
+        return
+    parts = ", ".join(str(count) for count in report.registered) or "none"
+    typer.echo(f"{map}: {sum(report.registered)} of {report.photos} photos in the map ({parts}).", err=True)
+    for rank, georeference in enumerate(report.georeferences):
+        if georeference is None:
+            typer.echo(f"part {rank}: its positions do not say where on the Earth it lies.", err=True)
+            continue
+        noise = f"{georeference.horizontal_m:.2f} m horizontally, {georeference.vertical_m:.2f} m vertically"
+        typer.echo(f"part {rank}: residuals of the positions {noise} (one axis, robust).", err=True)
+        for path in georeference.outliers[:3]:
+            typer.echo(f"  the position of {printable(path)} is not believed", err=True)
+        for note in georeference.notes:
+            typer.echo(f"  {note}", err=True)
+    if report.left_out:
+        typer.echo(f"{len(report.left_out)} photos fit nowhere, such as {printable(report.left_out[0])}.", err=True)
+
+
+@app.command("info")
+def info(directory: str = _DIR, as_json: bool = options.JSON) -> None:
+    """Say what a map holds, how well it fits, and where it lies."""
+    from geoloc_cli.maps.inspect import info as look
+
+    found = look(Path(directory))
+    if as_json:
+        typer.echo(json.dumps(found, indent=2))
+        return
+    typer.echo(f"{printable(directory)}: {found['registered']} of {found['photos']} photos")
+    for part in found["components"]:
+        typer.echo(
+            f"part {part['name']}: {part['images']} photos, {part['points']} points, "
+            f"{part['mean_track_length']:.1f} photos a point, reprojection {part['reprojection_px']:.2f} px"
+        )
+        if part["georeference"]:
+            g = part["georeference"]
+            typer.echo(
+                f"  at {g['origin'][0]:.5f}, {g['origin'][1]:.5f}; residuals {g['horizontal_m']:.2f} m horizontally, "
+                f"{g['vertical_m']:.2f} m vertically; {len(g['outliers'])} positions not believed"
+            )
+            for note in g["notes"]:
+                typer.echo(f"  {note}")
+        else:
+            typer.echo("  not on the Earth: its positions do not suffice")
+
+
+@app.command("export")
+def export(
+    directory: str = _DIR,
+    to: str = typer.Option("geojson", "--to", metavar="geojson|ply|colmap", help="What to write."),
+    out: str = typer.Option(None, "--out", metavar="PATH", help="Where; GeoJSON goes to standard output by default."),
+    part: int = typer.Option(0, "--part", min=0, help="The component."),
+) -> None:
+    """Write the cameras as GeoJSON, the points as PLY, or the COLMAP model."""
+    from geoloc_cli.maps.colmap import export_ply
+    from geoloc_cli.maps.inspect import camera_rows
+
+    model = Path(directory) / "sparse" / str(part)
+    if to == "geojson":
+        from geoloc_cli.export.geojson import places
+
+        document = json.dumps(places(camera_rows(Path(directory), part)))
+        if out is None:
+            typer.echo(document)
+        else:
+            Path(out).write_text(document + "\n", encoding="utf-8")
+        return
+    if to not in ("ply", "colmap"):
+        raise UsageError(f"There is no form '{to}'; give one of geojson, ply, colmap.")
+    if out is None:
+        raise UsageError(f"--to {to} needs --out PATH.")
+    camera_rows(Path(directory), part)
+    if to == "ply":
+        export_ply(model, Path(out))
+    else:
+        shutil.copytree(model, out)

@@ -1,0 +1,237 @@
+"""Photos -> map: an index of them, matches of likely pairs, incremental mapping, and the map's place on the Earth.
+
+Each step survives an interruption: the index by its own commits, the matches in files of a hundred pairs each; only the
+mapping itself begins again, which takes less than the matching did.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import shutil
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloc_cli.contracts import ParallelMap
+from geoloc_cli.errors import MapDamaged, UsageError
+from geoloc_cli.features.local import unit_rows
+from geoloc_cli.features.match import match_unit
+from geoloc_cli.geo.earth import enu_from_geodetic
+from geoloc_cli.index.files import write_durable
+from geoloc_cli.index.reader import Index
+from geoloc_cli.index.rows import IndexedPhoto
+from geoloc_cli.maps import colmap
+from geoloc_cli.maps.folder import index_of, write_map
+from geoloc_cli.maps.georeference import Georeference, fit
+from geoloc_cli.maps.model import SparseModel
+from geoloc_cli.maps.pairs import map_pairs
+from geoloc_cli.types import Camera
+
+Tell = Callable[[str, int], None]
+# All keypoints of both, and a ratio looser than Lowe's: a walk straight ahead falls into pieces without them.
+_MAX_QUERY = 4096
+_RATIO = 0.85
+_PAIRS_IN_FILE = 100
+# Rounds of bundle adjustment with positions, for components of this many photographs, and the least noise believed.
+_ADJUSTMENTS = 3
+_LEAST_ADJUSTED = 7
+_LEAST_STD_M = 0.02
+# Of a photograph without a camera: 1.2 times the longer side, and unsure by a third.
+_GUESSED_FOCAL = 1.2
+
+
+@dataclass(frozen=True, slots=True)
+class MapOptions:
+    """How many pairs are compared: of each photograph the most `alike` and the `near`est."""
+
+    alike: int = 8
+    near: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class MapReport:
+    """What a map holds: registered of all photographs by component, and those in none."""
+
+    photos: int
+    registered: tuple[int, ...]
+    left_out: tuple[str, ...]
+    georeferences: tuple[Georeference | None, ...]
+
+
+def build_map(
+    folder: Path, parallel_map: ParallelMap, options: MapOptions | None = None, tell: Tell | None = None
+) -> MapReport:
+    """Maps the photographs of the index in `folder`; raises UsageError where there is nothing to be mapped."""
+    options, tell = options or MapOptions(), tell or (lambda stage, done: None)
+    work = folder / "work"
+    work.mkdir(exist_ok=True)
+    with Index.open(index_of(folder)) as index:
+        photos = index.all_photos()
+        if len(photos) < 2:
+            raise UsageError(f"{folder} has {len(photos)} photos; a map needs two at the least, and better thirty.")
+        ordered = index.gathered()
+        place = {int(row): i for i, row in enumerate(ordered.row_ids)}
+        vectors = ordered.vectors[[place[photo.row_id] for photo in photos]]
+        lat = np.array([photo.position.lat for photo in photos])
+        lon = np.array([photo.position.lon for photo in photos])
+        pairs = map_pairs(vectors, lat, lon, options.alike, options.near)
+        matches = _matched(folder, work, index.snapshot, photos, pairs, parallel_map, tell)
+        mapped = [_map_photo(index, photo) for photo in photos]
+        tell("mapping", 0)
+        listed = colmap.write_database(work / "database.db", mapped, matches)
+    models = colmap.reconstruct(work / "database.db", listed, len(photos), work, lambda: tell("mapping", 1))
+    names = {f"{number:06d}": photo.path for number, photo in enumerate(photos)}
+    shutil.rmtree(folder / "sparse", ignore_errors=True)
+    (folder / "sparse").mkdir()
+    georeferences = []
+    found: list[SparseModel] = []
+    for rank, path in enumerate(models):
+        target = folder / "sparse" / str(rank)
+        shutil.move(path, target)
+        colmap.rename_images(target, names)
+        model, georeference = _adjusted(target, photos, tell)
+        found.append(model)
+        georeferences.append(georeference)
+    registered = {path for model in found for path in model.images}
+    left_out = tuple(photo.path for photo in photos if photo.path not in registered)
+    facts = {"photos": len(photos), "left_out": list(left_out)}
+    write_map(folder, georeferences, facts)
+    shutil.rmtree(work)
+    return MapReport(len(photos), tuple(len(model.images) for model in found), left_out, tuple(georeferences))
+
+
+def _adjusted(folder: Path, photos: Sequence[IndexedPhoto], tell: Tell) -> tuple[SparseModel, Georeference | None]:
+    """The model after bundle adjustments with its photographs' positions, each with the noise that the last one left.
+
+    A reconstruction bends: a street seen from its corner alone may lean by degrees, which one similarity cannot mend.
+    """
+    model = colmap.read_model(folder)
+    georeference = georeferenced(model, photos)
+    for _ in range(_ADJUSTMENTS):
+        if georeference is None or len(georeference.residuals_m) < _LEAST_ADJUSTED:
+            break
+        tell("adjusting", 0)
+        residuals = np.array(list(georeference.residuals_m.values()))
+        noise = 1.4826 * np.median(np.abs(residuals), axis=0)
+        std_m = max(_LEAST_STD_M, float(noise[:2].max())), max(_LEAST_STD_M, float(noise[2]))
+        positions = {
+            path: tuple(georeference.in_enu(model.images[path].center_in_map) + np.array(residual))
+            for path, residual in georeference.residuals_m.items()
+            if path not in georeference.outliers
+        }
+        similarity = np.column_stack([georeference.scale * georeference.rotation, georeference.translation])
+        colmap.adjust(folder, similarity, positions, std_m)
+        model = colmap.read_model(folder)
+        georeference = georeferenced(model, photos)
+    return model, georeference
+
+
+def camera_of(photo_camera: Camera | None, width: int, height: int) -> Camera:
+    """The camera at the described size, guessed where the photo says nothing of it."""
+    if photo_camera is not None:
+        return colmap.scaled(photo_camera, width, height)
+    focal = _GUESSED_FOCAL * max(width, height)
+    return Camera("SIMPLE_PINHOLE", width, height, (focal, width / 2, height / 2), "guess", 0.3)
+
+
+def camera_key(camera: Camera | None, path: str) -> str:
+    """Photographs of one key were taken by one lens: the same stated intrinsics; a guess is shared with nobody."""
+    if camera is None or camera.source == "guess":
+        return path
+    return json.dumps([camera.model, camera.width, camera.height, *camera.params, camera.source])
+
+
+def _map_photo(index: Index, photo: IndexedPhoto) -> colmap.MapPhoto:
+    local = index.local(photo.row_id)
+    camera = camera_of(photo.camera, local.width, local.height)
+    return colmap.MapPhoto(photo.path, local.keypoints, camera, camera_key(photo.camera, photo.path))
+
+
+def _matched(
+    folder: Path,
+    work: Path,
+    snapshot: int,
+    photos: Sequence[IndexedPhoto],
+    pairs: list[tuple[int, int]],
+    parallel_map: ParallelMap,
+    tell: Tell,
+) -> Iterator[tuple[int, int, NDArray[np.int32]]]:
+    """Matches of each pair, read back where an interrupted build has them already."""
+    groups = [pairs[i : i + _PAIRS_IN_FILE] for i in range(0, len(pairs), _PAIRS_IN_FILE)]
+    names = []
+    for group in groups:
+        rows = [[photos[i].sha256, photos[j].sha256] for i, j in group]
+        names.append(hashlib.sha256(json.dumps([rows, _MAX_QUERY, _RATIO]).encode()).hexdigest()[:24] + ".npz")
+    missing = [k for k, name in enumerate(names) if _read_matches(work / name) is None]
+    spec = {"index": str(index_of(folder))}
+    items = [[(photos[i].row_id, photos[j].row_id) for i, j in groups[k]] for k in missing]
+    tell("matching", sum(len(group) for k, group in enumerate(groups) if k not in set(missing)))
+    for k, found in zip(missing, parallel_map("geoloc_cli.pipeline.map:build_matcher", spec, items), strict=True):
+        _write_matches(work, names[k], found)
+        tell("matching", len(groups[k]))
+    for name, group in zip(names, groups, strict=True):
+        matches = _read_matches(work / name)
+        if matches is None:
+            raise MapDamaged(
+                f"{work / name} was written a moment ago and cannot be read; look at the disk, and try again."
+            )
+        for (i, j), pair in zip(group, matches, strict=True):
+            yield i, j, pair
+
+
+def build_matcher(spec: dict[str, Any]) -> Callable[[list[tuple[int, int]]], list[NDArray[np.int32]]]:
+    """In a worker: matches pairs of rows of an index."""
+    index = Index.open(spec["index"])
+    kept: dict[int, NDArray[np.float32]] = {}
+
+    def unit(row: int) -> NDArray[np.float32]:
+        if row not in kept:
+            if len(kept) > 64:  # 2 MB each
+                kept.clear()
+            kept[row] = unit_rows(index.local(row).descriptors)
+        return kept[row]
+
+    return lambda pairs: [match_unit(unit(i)[:_MAX_QUERY], unit(j), _RATIO) for i, j in pairs]
+
+
+def _write_matches(work: Path, name: str, matches: Sequence[NDArray[np.int32]]) -> None:
+    buffer = io.BytesIO()
+    counts = np.array([len(rows) for rows in matches], np.int64)
+    np.savez(buffer, allow_pickle=False, counts=counts, rows=np.concatenate(matches))
+    write_durable(work, name, [buffer.getvalue()])
+
+
+def _read_matches(path: Path) -> list[NDArray[np.int32]] | None:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            ends = np.cumsum(arrays["counts"])
+            return np.split(arrays["rows"], ends[:-1])
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return None
+
+
+def georeferenced(model: SparseModel, photos: Sequence[IndexedPhoto]) -> Georeference | None:
+    """Where a component lies, by the positions of its photographs; None where these do not tell."""
+    used = [photo for photo in photos if photo.path in model.images]
+    if len(used) < 3:
+        return None
+    lat = np.array([photo.position.lat for photo in used])
+    lon = np.array([photo.position.lon for photo in used])
+    alt = np.array([np.nan if photo.position.alt_m is None else photo.position.alt_m for photo in used], np.float64)
+    known = alt[np.isfinite(alt)]
+    origin = (float(np.median(lat)), float(np.median(lon)), float(np.median(known)) if len(known) else 0.0)
+    positions = np.asarray(enu_from_geodetic(lat, lon, np.where(np.isfinite(alt), alt, origin[2]), origin), np.float64)
+    positions[~np.isfinite(alt), 2] = np.nan
+    # The radius of a position holds 90 %: 2.146 standard deviations of each axis.
+    stated = np.array([np.nan if p.position.radius_m is None else p.position.radius_m / 2.146 for p in used])
+    images = [model.images[photo.path] for photo in used]
+    centers = np.stack([image.center_in_map for image in images])
+    ups = np.stack([-image.rotation[1] for image in images])
+    return fit([photo.path for photo in used], centers, positions, stated, ups, origin)

@@ -1,0 +1,159 @@
+"""A query's pose in a map: pairs from its verified neighbours and those that see the same points, solved and gated."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloc_cli.contracts import PoseSolver
+from geoloc_cli.features.local import LocalFeatures, unit_rows
+from geoloc_cli.features.match import match_unit
+from geoloc_cli.maps.colmap import undistorted
+from geoloc_cli.maps.folder import Component
+from geoloc_cli.pose.refine import RefinedPose, refine
+from geoloc_cli.retrieval.verify import chance_evidence
+from geoloc_cli.types import Camera
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class PoseOptions:
+    """`neighbours` verified photographs and `covisible` others give the pairs; the rest is the gate.
+
+    `max_error_share` of the longer side is the tolerance of an inlier (6 px of 1280). A pose needs `min_inliers`,
+    `min_evidence` (as in `retrieval/verify.py`), inliers in `min_cells` of the 64 cells of the picture, and a standard
+    deviation of its place below `max_std_share` of the points' median distance.
+    """
+
+    neighbours: int = 6
+    covisible: int = 4
+    max_query: int = 2048
+    max_ratio: float = 0.85
+    max_error_share: float = 0.0047
+    min_inliers: int = 15
+    min_evidence: float = 20.0
+    min_cells: int = 6
+    max_std_share: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class PoseFound:
+    """A pose in a component's map frame that passed the gate."""
+
+    component: Component
+    refined: RefinedPose
+    inliers: int
+    pairs: int
+    reprojection_px: float
+    solver: str
+
+
+@dataclass(frozen=True, slots=True)
+class NoPose:
+    """Why there is none: `not_in_map`, `few_inliers`, `no_spread`, `uncertain` or `unsolved`."""
+
+    reason: str
+
+
+def estimate_pose(
+    features: LocalFeatures,
+    camera: Camera,
+    verified: Sequence[str],
+    components: Sequence[Component],
+    load: Callable[[str], LocalFeatures],
+    solver: PoseSolver,
+    options: PoseOptions,
+) -> PoseFound | NoPose:
+    """verified: paths of verified photographs, the best first; load(path): the features of a map's photograph."""
+    tried: list[NoPose] = []
+    for component in components:
+        seen = [path for path in verified if path in component.model.images][: options.neighbours]
+        if not seen:
+            continue
+        neighbours = seen + component.model.covisible(seen, options.covisible)
+        rows, points = _pairs(features, neighbours, component, load, options)
+        answer = _solved(features, camera, rows, points, component, solver, options)
+        if isinstance(answer, PoseFound):
+            return answer
+        tried.append(answer)
+    return tried[0] if tried else NoPose("not_in_map")
+
+
+def _pairs(
+    features: LocalFeatures,
+    neighbours: Sequence[str],
+    component: Component,
+    load: Callable[[str], LocalFeatures],
+    options: PoseOptions,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Rows of the query's keypoints and of the component's points, each pair once."""
+    unit = unit_rows(features.descriptors[: options.max_query])
+    found = []
+    for path in neighbours:
+        point_rows = component.model.images[path].point_rows
+        usable = np.flatnonzero(point_rows >= 0)
+        reference = load(path).descriptors
+        if len(usable) < 2 or len(reference) != len(point_rows):
+            continue
+        # Keypoints without a point stay in the comparison: they are what a wrong match is told by.
+        matches = match_unit(unit, unit_rows(reference), options.max_ratio)
+        point = point_rows[matches[:, 1]]
+        found.append(np.stack([matches[point >= 0, 0], point[point >= 0]], axis=1))
+    pairs = np.unique(np.concatenate(found), axis=0) if found else np.zeros((0, 2), np.int64)
+    return pairs[:, 0].astype(np.int64), pairs[:, 1].astype(np.int64)
+
+
+def _solved(
+    features: LocalFeatures,
+    camera: Camera,
+    rows: NDArray[np.int64],
+    points: NDArray[np.int64],
+    component: Component,
+    solver: PoseSolver,
+    options: PoseOptions,
+) -> PoseFound | NoPose:
+    if len(rows) < options.min_inliers:
+        return NoPose("few_inliers")
+    xy = features.keypoints[rows, :2].astype(np.float64)
+    rays = undistorted(camera, xy)
+    xyz = component.model.points[points]
+    size = max(features.width, features.height)
+    max_error_px = options.max_error_share * size
+    focal_known = camera.focal_std < 0.15
+    first = solver.solve(rays, xyz, camera.focal_px, max_error_px, focal_known)
+    if first is None:
+        return NoPose("unsolved")
+    # The solver's focal length is the one about which the refinement looks further.
+    focal_std = camera.focal_std if camera.source != "map" else 0.0
+    refined = refine(
+        rays / first.focal_scale,
+        xyz,
+        first.rotation,
+        first.center,
+        camera.focal_px * first.focal_scale,
+        max_error_px,
+        focal_std,
+    )
+    if refined is None:
+        return NoPose("unsolved")
+    inside = refined.residuals_px < max_error_px
+    distinct = len(np.unique(rows[inside]))
+    asked = len(np.unique(rows))
+    alpha = math.pi * max_error_px**2 / (features.width * features.height) * len(rows) / asked
+    evidence = chance_evidence(asked, distinct, 3, alpha)
+    if distinct < options.min_inliers or evidence < options.min_evidence:
+        return NoPose("few_inliers")
+    cells = np.floor(8.0 * xy[inside] / (features.width, features.height)).astype(int)
+    if len(np.unique(cells, axis=0)) < options.min_cells:
+        return NoPose("no_spread")
+    distance = float(np.median(np.linalg.norm(xyz[inside] - refined.center, axis=1)))
+    worst = math.sqrt(float(np.linalg.eigvalsh(refined.covariance[3:, 3:])[-1]))
+    if worst > options.max_std_share * distance:
+        return NoPose("uncertain")
+    error_px = float(np.sqrt(np.mean(refined.residuals_px[inside] ** 2)))
+    return PoseFound(component, refined, distinct, asked, error_px, solver.name)

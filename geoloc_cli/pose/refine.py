@@ -1,0 +1,115 @@
+"""The last word on a pose: robust Gauss-Newton on rays, and the covariance of where the camera is and how it is held.
+
+With `x_in_cam = R (x_in_map - center)`, a ray's error is `focal * (x / z - u, y / z - v)` in pixels, (u, v) being the
+observed ray with the lens's distortion taken out. Unknowns: a rotation vector in the camera frame, the centre in the
+map frame, and the logarithm of the focal length where that is not known. The covariance is (J^T W J)^-1 times the
+robust variance of the residuals, with the evidence of neighbouring inliers discounted (`_INDEPENDENT_SHARE`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+_ROUNDS = 12
+# A point's own error is shared by all who use it, and keypoints of one spot share theirs: two in three count.
+_INDEPENDENT_SHARE = 0.67
+_LEAST_SIGMA_PX = 0.2
+# The median length of a vector of two Gaussian axes over the deviation of one: sqrt(2 ln 2).
+_MEDIAN_PER_SIGMA = 1.1774
+
+
+@dataclass(frozen=True, slots=True)
+class RefinedPose:
+    """rotation: (3, 3) cam_from_map; center: (3,) in map; focal_scale: the focal length over the given one.
+
+    covariance: (6, 6) of (rotation vector in cam [rad], centre in map). residuals_px: (N,) of all pairs given.
+    """
+
+    rotation: Floats
+    center: Floats
+    focal_scale: float
+    covariance: Floats
+    residuals_px: Floats
+
+
+def refine(
+    rays: Floats,
+    points: Floats,
+    rotation: Floats,
+    center: Floats,
+    focal_px: float,
+    max_error_px: float,
+    focal_std: float = 0.0,
+) -> RefinedPose | None:
+    """rays: (N, 2) x / z, y / z; points: (N, 3) in map; None where the pairs do not determine a pose.
+
+    focal_std: relative standard deviation of the focal length; it is refined above 0, with that as its prior.
+    """
+    size = 7 if focal_std > 0 else 6
+    scale = 1.0
+    covariance = np.zeros((6, 6))
+    for _ in range(_ROUNDS):
+        residual, jacobian, valid = _linearised(rays, points, rotation, center, focal_px, scale, size)
+        length = np.linalg.norm(residual, axis=1)
+        near = valid & (length < max_error_px)
+        if near.sum() < 4:
+            return None
+        sigma = max(_LEAST_SIGMA_PX, float(np.median(length[near])) / _MEDIAN_PER_SIGMA)
+        weight = np.where(near, 1.0 / (1.0 + (length / (3.0 * sigma)) ** 2), 0.0) / sigma**2
+        normal = np.einsum("nij,n,nik->jk", jacobian, weight, jacobian)
+        gradient = np.einsum("nij,n,ni->j", jacobian, weight, residual)
+        if size == 7:
+            normal[6, 6] += 1.0 / focal_std**2
+            gradient[6] -= np.log(scale) / focal_std**2
+        if not np.isfinite(normal).all() or np.linalg.cond(normal) > 1e16:
+            return None
+        inverse = np.linalg.inv(normal)
+        step = inverse @ gradient
+        rotation = _small_rotation(step[:3]) @ rotation
+        center = center + step[3:6]
+        scale *= float(np.exp(np.clip(step[6], -0.3, 0.3))) if size == 7 else 1.0
+        covariance = inverse[:6, :6] / _INDEPENDENT_SHARE
+    residual, _, valid = _linearised(rays, points, rotation, center, focal_px, scale, size)
+    away = np.where(valid, np.linalg.norm(residual, axis=1), np.inf)
+    return RefinedPose(rotation, center, scale, covariance, away)
+
+
+def _linearised(
+    rays: Floats, points: Floats, rotation: Floats, center: Floats, focal_px: float, scale: float, size: int
+) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Observed minus predicted (N, 2) pixels, its Jacobian's (N, 2, size), and which points lie before the camera."""
+    x_in_cam = (points - center) @ rotation.T
+    valid = x_in_cam[:, 2] > 1e-9
+    z = np.where(valid, x_in_cam[:, 2], 1.0)
+    predicted = x_in_cam[:, :2] / z[:, None]
+    # Rays were made with the focal length as given: a longer one narrows them.
+    residual = focal_px * (rays - scale * predicted)
+    by_point = np.zeros((len(points), 2, 3))
+    by_point[:, 0, 0] = by_point[:, 1, 1] = 1.0 / z
+    by_point[:, 0, 2], by_point[:, 1, 2] = -predicted[:, 0] / z, -predicted[:, 1] / z
+    by_point *= focal_px * scale
+    turn = np.zeros((len(points), 3, 3))
+    a, b, c = x_in_cam.T
+    turn[:, 0, 1], turn[:, 0, 2], turn[:, 1, 2] = c, -b, a
+    turn[:, 1, 0], turn[:, 2, 0], turn[:, 2, 1] = -c, b, -a
+    jacobian = np.empty((len(points), 2, size))
+    jacobian[:, :, :3] = by_point @ turn
+    jacobian[:, :, 3:6] = -by_point @ rotation
+    if size == 7:
+        jacobian[:, :, 6] = focal_px * scale * predicted
+    return residual, jacobian, valid
+
+
+def _small_rotation(vector: Floats) -> Floats:
+    angle = float(np.linalg.norm(vector))
+    if angle < 1e-15:
+        return np.eye(3)
+    x, y, z = vector / angle
+    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
+    turned: Floats = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
+    return turned

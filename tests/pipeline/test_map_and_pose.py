@@ -1,0 +1,105 @@
+"""A map of a rendered street, and poses in it: as good as the photographs' own GPS, which is the truth here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pycolmap
+import pytest
+
+from geoloc_cli.engine.local import LocalPool
+from geoloc_cli.geo.earth import enu_from_geodetic, haversine_m
+from geoloc_cli.maps.folder import index_of, open_map
+from geoloc_cli.maps.inspect import camera_rows
+from geoloc_cli.pipeline.batch import locate_photos
+from geoloc_cli.pipeline.build import build_index
+from geoloc_cli.pipeline.locate import LocateOptions
+from geoloc_cli.pipeline.map import MapReport, build_map
+from geoloc_cli.pipeline.posing import stage_spec
+from geoloc_cli.testing.demo import TOWN_AT, query_cameras, street_cameras
+from geoloc_cli.testing.photos import TruePhoto, write_photos
+from geoloc_cli.testing.town import Town
+from geoloc_cli.types import Fix
+
+
+@dataclass(frozen=True)
+class MappedStreet:
+    """A street and what was made of it; positions are exact."""
+
+    folder: Path
+    photos: list[TruePhoto]
+    queries: list[TruePhoto]
+    report: MapReport
+
+
+@pytest.fixture(scope="module")
+def street(tmp_path_factory: pytest.TempPathFactory) -> MappedStreet:
+    folder = tmp_path_factory.mktemp("street")
+    made, rng = Town(0, *TOWN_AT), np.random.default_rng(0)
+    walk = street_cameras(made, rng)[:22]
+    low, high = walk[0].center_in_enu[1], walk[-1].center_in_enu[1]
+    views = [
+        camera
+        for camera in query_cameras(made, 48, rng)[::4]
+        if low + 6 < camera.center_in_enu[1] < high - 6 and abs(camera.heading_deg - 35.0) < 11.0
+    ][:5]
+    photos = write_photos(made, walk, folder / "photos")
+    queries = write_photos(made, views, folder / "queries", seed=1, with_position=False, prefix="query")
+    build_index(index_of(folder / "map"), [photo.path for photo in photos], parallel_map=LocalPool(1))
+    report = build_map(folder / "map", LocalPool(1))
+    return MappedStreet(folder, photos, queries, report)
+
+
+def posed(street: MappedStreet, paths: list[str]) -> list[Fix]:
+    folder = street.folder / "map"
+    answers = list(
+        locate_photos(index_of(folder), paths, LocateOptions(), LocalPool(1), pose=stage_spec(str(folder), None))
+    )
+    assert all(isinstance(answer, Fix) for answer in answers)
+    return [answer for answer in answers if isinstance(answer, Fix)]
+
+
+def test_every_photo_of_a_street_is_mapped_where_it_was_taken(street: MappedStreet) -> None:
+    assert street.report.registered[0] == len(street.photos)
+    assert street.report.left_out == ()
+    truth = {photo.path: photo for photo in street.photos}
+    away = [
+        float(haversine_m(row["lat"], row["lon"], truth[row["path"]].lat, truth[row["path"]].lon))
+        for row in camera_rows(street.folder / "map", 0)
+    ]
+    assert np.median(away) < 0.2
+    model = pycolmap.Reconstruction(street.folder / "map" / "sparse" / "0")
+    assert {image.name for image in model.images.values()} == set(truth)
+
+
+def test_a_photo_beside_the_walk_is_posed_to_decimetres_and_degrees(street: MappedStreet) -> None:
+    fixes = posed(street, [query.path for query in street.queries])
+    assert [fix.stage for fix in fixes] == ["pose"] * len(street.queries)
+    georeference = open_map(street.folder / "map")[0].georeference
+    assert georeference is not None
+    errors, turns, inside = [], [], []
+    for fix, query in zip(fixes, street.queries, strict=True):
+        assert fix.pose is not None
+        assert fix.pose.center_in_enu is not None
+        assert fix.pose.heading_deg is not None
+        true = np.array(enu_from_geodetic(query.lat, query.lon, query.alt_m, georeference.origin))
+        errors.append(float(np.linalg.norm(np.array(fix.pose.center_in_enu) - true)))
+        turns.append(abs((fix.pose.heading_deg - query.pose.heading_deg + 180.0) % 360.0 - 180.0))
+        assert fix.lat is not None
+        assert fix.lon is not None
+        assert fix.radius_m is not None
+        inside.append(float(haversine_m(fix.lat, fix.lon, query.lat, query.lon)) <= fix.radius_m)
+        assert fix.radius_m < 2.0
+    # 640 pixels at 18 m: a pixel is 3.5 cm of wall.
+    assert np.median(errors) < 0.4
+    assert np.median(turns) < 1.0
+    assert np.mean(inside) >= 0.8
+
+
+def test_a_photo_of_another_place_has_no_pose(street: MappedStreet, town: object) -> None:
+    strangers = [photo.path for photo in town.strangers]  # type: ignore[attr-defined]
+    for fix in posed(street, strangers):
+        assert fix.status == "unlocated"
+        assert fix.pose is None
