@@ -50,7 +50,8 @@ class Camera:
     """Intrinsics of an upright picture, in COLMAP's model names and parameter order.
 
     `params` are pixels of a `width` x `height` picture with the centre of the top-left pixel at (0.5, 0.5).
-    `source` says how the focal length was come by; `focal_std` is its relative standard deviation (0.05 = 5 %).
+    `source` says how the focal length was come by; `focal_std` is its relative standard deviation (0.05 = 5 %), and 0
+    where all of the intrinsics were stated, and are to be held.
     """
 
     model: str
@@ -123,15 +124,15 @@ class Belief:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An indexed photo that may show the query's place, with the evidence for it.
+    """An indexed photo that may show the query's place, with the evidence for it; a map's photo may have no place.
 
     `similarity` is the cosine of the global descriptors; `matches` and `inliers` are None until verified; `score` is
     what the candidates are ordered by (the formula is stated in `retrieval/rerank.py`).
     """
 
     photo: str
-    lat: float
-    lon: float
+    lat: float | None
+    lon: float | None
     similarity: float
     prior_distance_km: float | None = None
     score: float = 0.0
@@ -176,7 +177,9 @@ class Fix:
     """The answer for one photo that was handled: located (`ok`), or honestly not (`unlocated`, with its reason).
 
     `confidence` is the probability that the answer is within 1 km. `reason` is one of `not_in_index`,
-    `too_few_matches`, `prior_disagrees` where `status` is `unlocated`.
+    `too_few_matches`, `prior_disagrees`, `not_georeferenced` where `status` is `unlocated`; where a pose was asked for
+    and there is none, `no_pose_` and why (`pose/estimate.py`). A pose in a map that is nowhere on the Earth is `ok`,
+    with no `lat` and `lon`.
     """
 
     photo: str

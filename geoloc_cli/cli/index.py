@@ -78,8 +78,10 @@ def take_photos(
     cache: str | None,
     workers: int | None,
     quiet: bool,
+    *,
+    placed: bool = True,
 ) -> None:
-    """Takes photos into an index, and says what was taken and what was not."""
+    """Takes photos into an index, and says what was taken and what was not; placed: only those that have a position."""
     from geoloc_cli.engine.local import LocalPool
     from geoloc_cli.photos.positions import read_positions
     from geoloc_cli.pipeline.build import build_index
@@ -97,6 +99,7 @@ def take_photos(
             positions=stated,
             camera=camera,
             cache=cache,
+            placed=placed,
             progress=shown.step,
         )
     if not quiet:

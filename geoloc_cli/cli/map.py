@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -14,6 +14,9 @@ from geoloc_cli.cli.index import take_photos
 from geoloc_cli.cli.progress import bar
 from geoloc_cli.cli.table import printable
 from geoloc_cli.errors import UsageError
+
+if TYPE_CHECKING:
+    from geoloc_cli.maps.poses import PosedPhoto
 
 app = typer.Typer(help="Make, look into and hand on a 3-D map of photos.", rich_markup_mode=None, no_args_is_help=True)
 _MAP: Any = typer.Option(..., "--map", metavar="DIR", help="The map's folder.")
@@ -35,16 +38,64 @@ def build(
     workers: int = options.WORKERS,
     quiet: bool = options.QUIET,
 ) -> None:
-    """Make a map of geotagged photos, or finish an interrupted one."""
-    from geoloc_cli.engine.local import LocalPool
+    """Make a map of photos, or finish an interrupted one; their GPS says where on the Earth it lies."""
     from geoloc_cli.maps.folder import index_of
+
+    index = str(index_of(Path(map)))
+    intrinsics = camera, focal_px, fov_deg
+    take_photos(photos, index, exclude_list, positions, intrinsics, cache, workers, quiet, placed=False)
+    _made(map, workers, (alike, near), quiet, None)
+
+
+@app.command("import")
+def import_(
+    poses: str = typer.Argument(
+        ..., metavar="POSES", help="A COLMAP model, a transforms.json, a folder as of 7-Scenes, or a CSV."
+    ),
+    photos: str = typer.Option(..., "--photos", metavar="DIR", help="The folder that the photos' names count from."),
+    map: str = _MAP,
+    exclude_list: str = options.EXCLUDE,
+    positions: str = options.POSITIONS,
+    camera: str = options.CAMERA,
+    focal_px: float = options.FOCAL_PX,
+    fov_deg: float = options.FOV_DEG,
+    alike: int = typer.Option(8, "--alike", min=1, help="Photos that look most alike, compared with each."),
+    near: int = typer.Option(8, "--near", min=0, help="Photos taken nearest, compared with each."),
+    cache: str = options.CACHE,
+    workers: int = options.WORKERS,
+    quiet: bool = options.QUIET,
+) -> None:
+    """Make a map of photos whose poses another program knows; its points are found anew, its poses are kept.
+
+    A CSV has the columns path, qw, qx, qy, qz (camera from map, as COLMAP's), and tx, ty, tz, or x, y, z, the camera's
+    place in the map.
+    """
+    from geoloc_cli.maps.folder import index_of
+    from geoloc_cli.maps.poses import read_poses
+
+    found = read_poses(poses, photos)
+    if not quiet:
+        for line in found.left_out[:5]:
+            typer.echo(f"left out: {printable(line)}.", err=True)
+        if len(found.left_out) > 5:
+            typer.echo(f"left out: {len(found.left_out) - 5} more of {len(found.left_out)}.", err=True)
+    paths = [photo.path for photo in found.photos]
+    intrinsics = camera, focal_px, fov_deg
+    take_photos(
+        paths, str(index_of(Path(map))), exclude_list, positions, intrinsics, cache, workers, quiet, placed=False
+    )
+    _made(map, workers, (alike, near), quiet, {photo.path: photo for photo in found.photos})
+
+
+def _made(
+    map: str, workers: int | None, counts: tuple[int, int], quiet: bool, posed: dict[str, PosedPhoto] | None
+) -> None:
+    """Maps the photos of the map's index, and says what came of it."""
+    from geoloc_cli.engine.local import LocalPool
     from geoloc_cli.pipeline.map import MapOptions, build_map
 
-    folder = Path(map)
-    index = str(index_of(folder))
-    take_photos(photos, index, exclude_list, positions, (camera, focal_px, fov_deg), cache, workers, quiet)
     with bar(0, quiet) as shown:
-        report = build_map(folder, LocalPool(workers), MapOptions(alike, near), shown.step)
+        report = build_map(Path(map), LocalPool(workers), MapOptions(*counts), shown.step, posed)
     if quiet:
         return
     parts = ", ".join(str(count) for count in report.registered) or "none"

@@ -93,14 +93,14 @@ def _row(answer: Fix | Failure, cut: int) -> tuple[str, ...]:
     if isinstance(answer, Failure):
         return name, "", "", "", "", "", answer.code
     if answer.lat is None or answer.lon is None or answer.radius_m is None:
-        return name, "", "", "", f"{answer.confidence:.2f}", "", str(answer.reason)
+        return name, "", "", "", f"{answer.confidence:.2f}", "", str(answer.reason or f"{answer.stage}, in the map")
     inliers = next((str(c.inliers) for c in answer.candidates if c.inliers), "")
     place = f"{answer.lat:.5f}", f"{answer.lon:.5f}", length(answer.radius_m)
     return name, *place, f"{answer.confidence:.2f}", inliers, str(answer.stage)
 
 
 def _candidate_row(candidate: Candidate, cut: int) -> tuple[str, ...]:
-    place = f"{candidate.lat:.5f}", f"{candidate.lon:.5f}"
+    place = tuple("-" if degrees is None else f"{degrees:.5f}" for degrees in (candidate.lat, candidate.lon))
     seen = "-" if candidate.inliers is None else f"{candidate.inliers}/{candidate.matches}"
     why = f"similar {candidate.similarity:.2f}, score {candidate.score:.2f}"
     return f"  {printable(candidate.photo[cut:])}", *place, "", "", seen, why

@@ -22,11 +22,11 @@ def _feature(answer: Fix | Failure) -> dict[str, Any]:
 
 
 def places(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """A FeatureCollection of rows that hold lat and lon, their other values as properties."""
+    """A FeatureCollection of rows that hold lat and lon (null where unknown), their other values as properties."""
     features = [
         {
             "type": "Feature",
-            "geometry": {"type": "Point", "coordinates": [row["lon"], row["lat"]]},
+            "geometry": None if row["lat"] is None else {"type": "Point", "coordinates": [row["lon"], row["lat"]]},
             "properties": {name: value for name, value in row.items() if name not in ("lat", "lon")},
         }
         for row in rows

@@ -22,16 +22,22 @@ from geoloc_cli.geo.cells import cells_of
 from geoloc_cli.index import database as db
 from geoloc_cli.index import faiss_file
 from geoloc_cli.index.files import Written, damaged, inside, map_file, room, sha256_of, write_durable
+from geoloc_cli.types import Position
 
 # Below this an exact product over all rows takes less time than reading an inverted file.
 FAISS_FROM_ROWS = 200_000
 
 _FOLDER = "derived"
+# Above every cell of H3, whose highest bit is never set, and the largest that SQLite holds.
+_NOWHERE = (1 << 63) - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """vectors: (N, D) float32 unit rows; row_ids: (N,) int64; cells: (N,) uint64, ascending; lat, lon: (N,) degrees."""
+    """vectors: (N, D) float32 unit rows; row_ids: (N,) int64; cells: (N,) uint64, ascending; lat, lon: (N,) degrees.
+
+    The latitude and longitude of a photo without a position are NaN: it is in no region.
+    """
 
     vectors: NDArray[np.float32]
     row_ids: NDArray[np.int64]
@@ -156,6 +162,6 @@ def _is_as_written(folder: Path, name: str, size_bytes: int, sha256: str) -> boo
         return False
 
 
-def cells_for(lat: float, lon: float) -> int:
-    """The cell that a photo's row is ordered by."""
-    return int(cells_of(lat, lon))
+def cell_of(position: Position | None) -> int:
+    """The cell that a photo's row is ordered by; photos without a position come last."""
+    return _NOWHERE if position is None else int(cells_of(position.lat, position.lon))

@@ -12,6 +12,7 @@ from geoloc_cli.index.files import inside, sha256_of
 from geoloc_cli.index.reader import Index
 from geoloc_cli.index.rows import NewPhoto, PhotoFacts
 from geoloc_cli.index.writer import IndexWriter
+from geoloc_cli.types import Position
 
 # Photos of another index that are copied in one transaction.
 _BATCH = 64
@@ -35,12 +36,12 @@ def info(folder: str | Path) -> dict[str, Any]:
     with Index.open(folder) as index:
         photos = index.all_photos()
         files = index.files()
-        lat = [p.position.lat for p in photos]
-        lon = [p.position.lon for p in photos]
+        lat = [p.position.lat for p in photos if p.position]
+        lon = [p.position.lon for p in photos if p.position]
         return {
             "index": str(folder),
             "photos": len(photos),
-            "bounds": {"south": min(lat), "west": min(lon), "north": max(lat), "east": max(lon)} if photos else None,
+            "bounds": {"south": min(lat), "west": min(lon), "north": max(lat), "east": max(lon)} if lat else None,
             "describer": index.manifest.describer,
             "created_at": index.manifest.created_at,
             "snapshot": index.snapshot,
@@ -57,7 +58,7 @@ def rows(folder: str | Path) -> list[dict[str, Any]]:
 
 
 def _flat(photo: dict[str, Any]) -> dict[str, Any]:
-    position = photo.pop("position")
+    position = photo.pop("position") or {field.name: None for field in fields(Position)}
     photo.pop("row_id")
     photo.pop("mtime_ns")
     return {"path": photo.pop("path"), **position, **photo}

@@ -18,7 +18,10 @@ from geoloc_cli.types import Camera, Position
 
 @dataclass(frozen=True, slots=True)
 class PhotoFacts:
-    """What an index says of a photo; `path` is the name it was given by when it was added."""
+    """What an index says of a photo; `path` is the name it was given by when it was added.
+
+    `position` is None for a photo that says nowhere where it was taken: the index of a map may hold such.
+    """
 
     path: str
     sha256: str
@@ -26,7 +29,7 @@ class PhotoFacts:
     mtime_ns: int
     width: int
     height: int
-    position: Position
+    position: Position | None
     camera: Camera | None
     taken_at: str | None
 
@@ -87,7 +90,7 @@ def packed_size(extent: Extent) -> int:
 
 def to_columns(photo: PhotoFacts) -> tuple[Any, ...]:
     """The values of the columns in `ROW_COLUMNS`; a path is stored as its bytes, since not every name is text."""
-    position = dataclasses.asdict(photo.position)
+    position = dataclasses.asdict(photo.position) if photo.position else None
     return (
         os.fsencode(photo.path),
         photo.sha256,
@@ -126,5 +129,6 @@ def from_columns(row: tuple[Any, ...] | None) -> IndexedPhoto:
     if camera_text is not None:
         values = json.loads(camera_text)
         camera = Camera(**{**values, "params": tuple(values["params"])})
-    place = Position(**json.loads(position))
+    said = json.loads(position)
+    place = None if said is None else Position(**said)
     return IndexedPhoto(os.fsdecode(path), sha256, size_bytes, mtime_ns, width, height, place, camera, taken_at, row_id)

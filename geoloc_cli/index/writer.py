@@ -123,7 +123,7 @@ class IndexWriter:
         rows, offset = [], 0
         for photo, blob in zip(photos, blobs, strict=True):
             local = photo.features
-            cell = derived.cells_for(photo.position.lat, photo.position.lon)
+            cell = derived.cell_of(photo.position)
             size = (local.width, local.height)
             shape = (len(local), local.descriptors.shape[1], local.descriptors.dtype.name)
             columns, crc32 = to_columns(photo), zlib.crc32(blob)

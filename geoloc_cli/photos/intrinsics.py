@@ -108,7 +108,7 @@ def parse_camera(text: str) -> Camera:
         raise UsageError(f"--camera {text!r}: {model} has {count} parameters, {len(params)} are given.")
     if width < 1 or height < 1 or not all(map(math.isfinite, params)) or min(params[:focals]) <= 0:
         raise UsageError(f"--camera {text!r}: width, height and focal lengths are finite and above 0.")
-    return Camera(model, width, height, params, "user", 0.01)
+    return Camera(model, width, height, params, "user", 0.0)
 
 
 @dataclass(frozen=True, slots=True)

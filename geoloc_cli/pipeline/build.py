@@ -61,16 +61,18 @@ def build_index(
     camera: CameraOverride | None = None,
     describer: dict[str, Any] | None = None,
     cache: str | None = None,
+    placed: bool = True,
     progress: Callable[[str, int], None] | None = None,
 ) -> BuildReport:
     """Makes the index in `folder`, or adds to it what is new or changed; progress(stage, photos done) may be given.
 
+    placed: a photo that says nowhere where it was taken is left out, as it is not for the index of a map.
     Raises the index's RunErrors; a photo that cannot be taken is left out, with its reason in the report.
     """
     began = time.perf_counter()
     tell = progress or (lambda stage, done: None)
     with IndexWriter(folder, describer or default_spec()) as writer:
-        intake = _Intake(writer, positions, camera, cache, tell)
+        intake = _Intake(writer, positions, camera, {"cache": cache, "placed": placed}, tell)
         intake.take(paths, parallel_map)
         if writer.known():
             _learn(writer, tell)
@@ -91,11 +93,11 @@ class _Intake:
         writer: IndexWriter,
         positions: Positions | None,
         camera: CameraOverride | None,
-        cache: str | None,
+        spec: dict[str, Any],
         tell: Callable[[str, int], None],
     ) -> None:
         self._writer, self._positions, self._tell = writer, positions, tell
-        self._spec: dict[str, Any] = {"features": writer.manifest.describer["features"], "cache": cache}
+        self._spec: dict[str, Any] = {"features": writer.manifest.describer["features"], **spec}
         if camera is not None:
             self._spec["camera"] = asdict(camera)
         self._known = writer.known()

@@ -20,7 +20,8 @@ _BLOCK = 1 << 20
 
 
 def build_extractor(spec: dict[str, Any]) -> Callable[[tuple[str, Position | None]], NewPhoto | Failure]:
-    """spec: {"features": {"name", "options"}, "camera": stated intrinsics, "cache": a folder; each if any}.
+    """spec: {"features": {"name", "options"}, "camera": stated intrinsics, "cache": a folder; each if any,
+    "placed": whether a photo needs a position}.
 
     The result takes a path and a position that wins over the file's own.
     """
@@ -34,7 +35,7 @@ def build_extractor(spec: dict[str, Any]) -> Callable[[tuple[str, Position | Non
             photo = read_photo(path)
             photo = override.apply(photo) if override else photo
             position = stated or photo.position
-            if position is None:
+            if position is None and spec.get("placed", True):
                 why = f" ({photo.notes[0].rstrip('.')})" if photo.notes else ""
                 raise NoPosition(
                     f"'{path}' says nowhere where it was taken{why}; state its position in a file and pass it with "

@@ -20,9 +20,9 @@ from geoloc_cli.photos.decode import decode_gray
 from geoloc_cli.retrieval.position import Neighbour, Place, places
 from geoloc_cli.retrieval.rerank import best_first, final_score, first_scores
 from geoloc_cli.retrieval.verify import Verification, VerifyOptions, verify_candidates
-from geoloc_cli.types import Belief, Candidate, Component, Failure, Fix, PriorGuess
+from geoloc_cli.types import Belief, Candidate, Component, Failure, Fix, Position, PriorGuess
 
-Reason = Literal["not_in_index", "too_few_matches", "prior_disagrees"]
+Reason = Literal["not_in_index", "too_few_matches", "prior_disagrees", "not_georeferenced"]
 
 # Decimals of a degree: a millimetre.
 _PLACES = 8
@@ -33,6 +33,8 @@ _EVIDENCE_PER_TENTH = 12.0
 _DOUBT_AT_THRESHOLD = 0.5
 # An answer outside the prior needs this much evidence; photographs of one place reach several times as much.
 _EVIDENCE_AGAINST_PRIOR = 30.0
+# Half the circumference of the Earth.
+_FARTHEST_M = 2.0e7
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,7 @@ class Locator:
         watch.lap("verify")
         candidates = self._candidates(photos, hits.similarities, first, away_m, found)
         fix = self._answer(path, max(features.width, features.height), photos, found, away_m, candidates, prior, watch)
-        if self._pose is None or fix.stage != "rerank":
+        if self._pose is None or (fix.stage != "rerank" and fix.reason != "not_georeferenced"):
             return fix
         evidence = {photo.path: result.evidence for photo, result in zip(photos, found, strict=True) if result}
         held = [p for p, e in evidence.items() if e >= self._options.verify.min_evidence]
@@ -158,14 +160,16 @@ class Locator:
         ]
         listed = []
         for i in best_first(scores)[: self._options.list_k]:
-            result = found[i]
+            result, position = found[i], photos[i].position
             listed.append(
                 Candidate(
                     photo=photos[i].path,
-                    lat=round(photos[i].position.lat, _PLACES),
-                    lon=round(photos[i].position.lon, _PLACES),
+                    lat=round(position.lat, _PLACES) if position else None,
+                    lon=round(position.lon, _PLACES) if position else None,
                     similarity=round(float(similarities[i]), 4),
-                    prior_distance_km=None if away_m is None else round(float(away_m[i]) / 1000.0, 3),
+                    prior_distance_km=None
+                    if away_m is None or position is None
+                    else round(float(away_m[i]) / 1000.0, 3),
                     score=round(scores[i], 4),
                     matches=result.matches if result else None,
                     inliers=result.inliers if result else None,
@@ -195,7 +199,10 @@ class Locator:
             inside = [away_m[i] <= 0.0 for i, r in enumerate(found) if r is not None and r.evidence >= threshold]
             if not any(inside):
                 return _unlocated(path, "prior_disagrees", prior, candidates, watch)
-        answers = places([_neighbour(photo, result) for photo, result in verified], picture_px)
+        placed = [_neighbour(photo.position, result) for photo, result in verified if photo.position]
+        if not placed:
+            return _unlocated(path, "not_georeferenced", prior, candidates, watch)
+        answers = places(placed, picture_px)
         belief = _belief(answers, best - threshold)
         lat, lon = round(answers[0].lat, _PLACES), round(answers[0].lon, _PLACES)
         return Fix(
@@ -219,8 +226,7 @@ def _search_circle(guess: PriorGuess) -> Circle:
     return Circle(guess.lat, guess.lon, max(3.0 * guess.radius_m, 1000.0))
 
 
-def _neighbour(photo: IndexedPhoto, result: Verification) -> Neighbour:
-    position = photo.position
+def _neighbour(position: Position, result: Verification) -> Neighbour:
     center = result.center_in_query if result.planar else None
     return Neighbour(position.lat, position.lon, result.inliers, result.evidence, center, position.radius_m)
 
@@ -236,14 +242,17 @@ def _belief(answers: Sequence[Place], margin: float) -> Belief:
 
 
 def _distance_to(near: Sequence[Circle], photos: Sequence[IndexedPhoto]) -> np.ndarray | None:
-    """(n,) metres from each photo to the nearest circle's rim, 0 inside; None without circles."""
+    """(n,) metres from each photo to the nearest circle's rim, 0 inside; None without circles.
+
+    A photo that says nowhere where it was taken is as far as anything can be.
+    """
     if not near:
         return None
-    lat = np.array([p.position.lat for p in photos])[:, None]
-    lon = np.array([p.position.lon for p in photos])[:, None]
+    lat = np.array([p.position.lat if p.position else np.nan for p in photos])[:, None]
+    lon = np.array([p.position.lon if p.position else np.nan for p in photos])[:, None]
     centers = np.array([(c.lat, c.lon, c.radius_m) for c in near]).T
     away: np.ndarray = np.maximum(haversine_m(lat, lon, centers[0], centers[1]) - centers[2], 0.0).min(axis=1)
-    return away
+    return np.where(np.isnan(away), _FARTHEST_M, away)
 
 
 def _unlocated(

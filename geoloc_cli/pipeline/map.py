@@ -11,7 +11,7 @@ import io
 import json
 import shutil
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,11 +27,13 @@ from geoloc_cli.geo.earth import enu_from_geodetic
 from geoloc_cli.index.files import write_durable
 from geoloc_cli.index.reader import Index
 from geoloc_cli.index.rows import IndexedPhoto
-from geoloc_cli.maps import colmap
+from geoloc_cli.maps import colmap, mapping
 from geoloc_cli.maps.folder import index_of, write_map
 from geoloc_cli.maps.georeference import Georeference, fit
 from geoloc_cli.maps.model import SparseModel
-from geoloc_cli.maps.pairs import map_pairs
+from geoloc_cli.maps.pairs import apart_in_map, apart_on_earth, map_pairs
+from geoloc_cli.maps.poses import PosedPhoto
+from geoloc_cli.photos.intrinsics import guess_camera
 from geoloc_cli.types import Camera
 
 Tell = Callable[[str, int], None]
@@ -43,8 +45,6 @@ _PAIRS_IN_FILE = 100
 _ADJUSTMENTS = 3
 _LEAST_ADJUSTED = 7
 _LEAST_STD_M = 0.02
-# Of a photograph without a camera: 1.2 times the longer side, and unsure by a third.
-_GUESSED_FOCAL = 1.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +66,16 @@ class MapReport:
 
 
 def build_map(
-    folder: Path, parallel_map: ParallelMap, options: MapOptions | None = None, tell: Tell | None = None
+    folder: Path,
+    parallel_map: ParallelMap,
+    options: MapOptions | None = None,
+    tell: Tell | None = None,
+    posed: Mapping[str, PosedPhoto] | None = None,
 ) -> MapReport:
-    """Maps the photographs of the index in `folder`; raises UsageError where there is nothing to be mapped."""
+    """Maps the photographs of the index in `folder`; raises UsageError where there is nothing to be mapped.
+
+    posed: poses of all of them, by path, where they are known: points are triangulated, and no pose is changed.
+    """
     options, tell = options or MapOptions(), tell or (lambda stage, done: None)
     work = folder / "work"
     work.mkdir(exist_ok=True)
@@ -79,14 +86,19 @@ def build_map(
         ordered = index.gathered()
         place = {int(row): i for i, row in enumerate(ordered.row_ids)}
         vectors = ordered.vectors[[place[photo.row_id] for photo in photos]]
-        lat = np.array([photo.position.lat for photo in photos])
-        lon = np.array([photo.position.lon for photo in photos])
-        pairs = map_pairs(vectors, lat, lon, options.alike, options.near)
-        matches = _matched(folder, work, index.snapshot, photos, pairs, parallel_map, tell)
-        mapped = [_map_photo(index, photo) for photo in photos]
+        poses = [posed[photo.path] for photo in photos] if posed else None
+        away = _apart(poses) if poses else apart_on_earth([photo.position for photo in photos])
+        pairs = map_pairs(vectors, away, options.alike, options.near)
+        matches = _matched(folder, work, photos, pairs, parallel_map, tell)
+        mapped = [_map_photo(index, photo, posed) for photo in photos]
         tell("mapping", 0)
-        listed = colmap.write_database(work / "database.db", mapped, matches)
-    models = colmap.reconstruct(work / "database.db", listed, len(photos), work, lambda: tell("mapping", 1))
+        database = work / "database.db"
+        listed, held, guessed = colmap.write_database(database, mapped, matches)
+    if poses:
+        rigid = {f"{number:06d}": (pose.rotation, pose.translation) for number, pose in enumerate(poses)}
+        models = mapping.triangulate(database, listed, rigid, work)
+    else:
+        models = mapping.reconstruct(database, listed, held, guessed, len(photos), work, lambda: tell("mapping", 1))
     names = {f"{number:06d}": photo.path for number, photo in enumerate(photos)}
     shutil.rmtree(folder / "sparse", ignore_errors=True)
     (folder / "sparse").mkdir()
@@ -96,7 +108,7 @@ def build_map(
         target = folder / "sparse" / str(rank)
         shutil.move(path, target)
         colmap.rename_images(target, names)
-        model, georeference = _adjusted(target, photos, tell)
+        model, georeference = _adjusted(target, photos, 0 if posed else _ADJUSTMENTS, tell)
         found.append(model)
         georeferences.append(georeference)
     registered = {path for model in found for path in model.images}
@@ -107,14 +119,21 @@ def build_map(
     return MapReport(len(photos), tuple(len(model.images) for model in found), left_out, tuple(georeferences))
 
 
-def _adjusted(folder: Path, photos: Sequence[IndexedPhoto], tell: Tell) -> tuple[SparseModel, Georeference | None]:
+def _apart(poses: Sequence[PosedPhoto]) -> Callable[[NDArray[np.int64]], NDArray[np.float64]]:
+    return apart_in_map(np.stack([p.center_in_map for p in poses]), np.stack([p.rotation[2] for p in poses]))
+
+
+def _adjusted(
+    folder: Path, photos: Sequence[IndexedPhoto], rounds: int, tell: Tell
+) -> tuple[SparseModel, Georeference | None]:
     """The model after bundle adjustments with its photographs' positions, each with the noise that the last one left.
 
     A reconstruction bends: a street seen from its corner alone may lean by degrees, which one similarity cannot mend.
     """
     model = colmap.read_model(folder)
+    held = {photo.path for photo in photos if photo.camera and photo.camera.focal_std == 0.0}
     georeference = georeferenced(model, photos)
-    for _ in range(_ADJUSTMENTS):
+    for _ in range(rounds):
         if georeference is None or len(georeference.residuals_m) < _LEAST_ADJUSTED:
             break
         tell("adjusting", 0)
@@ -127,7 +146,7 @@ def _adjusted(folder: Path, photos: Sequence[IndexedPhoto], tell: Tell) -> tuple
             if path not in georeference.outliers
         }
         similarity = np.column_stack([georeference.scale * georeference.rotation, georeference.translation])
-        colmap.adjust(folder, similarity, positions, std_m)
+        mapping.adjust(folder, similarity, positions, std_m, held)
         model = colmap.read_model(folder)
         georeference = georeferenced(model, photos)
     return model, georeference
@@ -135,29 +154,27 @@ def _adjusted(folder: Path, photos: Sequence[IndexedPhoto], tell: Tell) -> tuple
 
 def camera_of(photo_camera: Camera | None, width: int, height: int) -> Camera:
     """The camera at the described size, guessed where the photo says nothing of it."""
-    if photo_camera is not None:
-        return colmap.scaled(photo_camera, width, height)
-    focal = _GUESSED_FOCAL * max(width, height)
-    return Camera("SIMPLE_PINHOLE", width, height, (focal, width / 2, height / 2), "guess", 0.3)
+    return guess_camera(width, height) if photo_camera is None else colmap.scaled(photo_camera, width, height)
 
 
 def camera_key(camera: Camera | None, path: str) -> str:
-    """Photographs of one key were taken by one lens: the same stated intrinsics; a guess is shared with nobody."""
-    if camera is None or camera.source == "guess":
+    """Photographs of one key were taken by one lens: the same stated intrinsics, or the same guess for one size."""
+    if camera is None:
         return path
     return json.dumps([camera.model, camera.width, camera.height, *camera.params, camera.source])
 
 
-def _map_photo(index: Index, photo: IndexedPhoto) -> colmap.MapPhoto:
+def _map_photo(index: Index, photo: IndexedPhoto, posed: Mapping[str, PosedPhoto] | None) -> colmap.MapPhoto:
     local = index.local(photo.row_id)
-    camera = camera_of(photo.camera, local.width, local.height)
-    return colmap.MapPhoto(photo.path, local.keypoints, camera, camera_key(photo.camera, photo.path))
+    stated = posed[photo.path].camera if posed else None
+    camera = stated or photo.camera
+    described = camera_of(camera, local.width, local.height)
+    return colmap.MapPhoto(photo.path, local.keypoints, described, camera_key(camera, photo.path))
 
 
 def _matched(
     folder: Path,
     work: Path,
-    snapshot: int,
     photos: Sequence[IndexedPhoto],
     pairs: list[tuple[int, int]],
     parallel_map: ParallelMap,
@@ -219,19 +236,20 @@ def _read_matches(path: Path) -> list[NDArray[np.int32]] | None:
 
 def georeferenced(model: SparseModel, photos: Sequence[IndexedPhoto]) -> Georeference | None:
     """Where a component lies, by the positions of its photographs; None where these do not tell."""
-    used = [photo for photo in photos if photo.path in model.images]
+    used = [(photo.path, photo.position) for photo in photos if photo.path in model.images and photo.position]
     if len(used) < 3:
         return None
-    lat = np.array([photo.position.lat for photo in used])
-    lon = np.array([photo.position.lon for photo in used])
-    alt = np.array([np.nan if photo.position.alt_m is None else photo.position.alt_m for photo in used], np.float64)
+    places = [position for _, position in used]
+    lat = np.array([place.lat for place in places])
+    lon = np.array([place.lon for place in places])
+    alt = np.array([np.nan if place.alt_m is None else place.alt_m for place in places], np.float64)
     known = alt[np.isfinite(alt)]
     origin = (float(np.median(lat)), float(np.median(lon)), float(np.median(known)) if len(known) else 0.0)
     positions = np.asarray(enu_from_geodetic(lat, lon, np.where(np.isfinite(alt), alt, origin[2]), origin), np.float64)
     positions[~np.isfinite(alt), 2] = np.nan
     # The radius of a position holds 90 %: 2.146 standard deviations of each axis.
-    stated = np.array([np.nan if p.position.radius_m is None else p.position.radius_m / 2.146 for p in used])
-    images = [model.images[photo.path] for photo in used]
+    stated = np.array([np.nan if place.radius_m is None else place.radius_m / 2.146 for place in places])
+    images = [model.images[path] for path, _ in used]
     centers = np.stack([image.center_in_map for image in images])
     ups = np.stack([-image.rotation[1] for image in images])
-    return fit([photo.path for photo in used], centers, positions, stated, ups, origin)
+    return fit([path for path, _ in used], centers, positions, stated, ups, origin)

@@ -42,32 +42,46 @@ class PoseStage:
                     self._cameras.setdefault(camera_key(photo.camera, photo.path), image.camera)
         self._solver, self._options = PoseLibSolver(), PoseOptions()
 
-    def camera(self, path: str, width: int, height: int) -> Camera:
-        """The query's camera at its described size; the map's own, refined one where the same lens took both."""
+    def cameras(self, path: str, width: int, height: int) -> list[Camera]:
+        """What the query's camera may be, at its described size.
+
+        The map's own, refined one where the same lens took both; where that is a guess by its size, its own guess too.
+        """
         photo = read_photo(path)
         if self._override is not None:
-            return camera_of(self._override.apply(photo).camera, width, height)
+            return [camera_of(self._override.apply(photo).camera, width, height)]
         known = self._cameras.get(camera_key(photo.camera, path)) if photo.camera else None
-        return camera_of(known or photo.camera, width, height)
+        own = camera_of(photo.camera, width, height)
+        if known is None:
+            return [own]
+        refined = camera_of(known, width, height)
+        return [refined, own] if own.source == "default" else [refined]
 
     def pose(self, fix: Fix, features: LocalFeatures, verified: Sequence[str]) -> Fix:
         """The fix with its pose, or as it was, with the reason why it has none."""
-        camera = self.camera(fix.photo, features.width, features.height)
-        found = estimate_pose(features, camera, verified, self._components, self._load, self._solver, self._options)
+        cameras = self.cameras(fix.photo, features.width, features.height)
+        found = estimate_pose(features, cameras, verified, self._components, self._load, self._solver, self._options)
         if isinstance(found, NoPose):
             return replace(fix, reason=f"no_pose_{found.reason}")
         record = pose_record(found, f"{self._folder}#{found.component.name}")
         if found.component.georeference is None:
-            return replace(fix, pose=record, reason="map_not_georeferenced")
+            # Where its photos stood is known to tens of metres perhaps, how the map lies among them is not.
+            nowhere = fix.stage != "rerank"
+            return replace(
+                fix,
+                status="ok",
+                stage="pose" if nowhere else fix.stage,
+                reason=None if nowhere else "not_georeferenced",
+                pose=record,
+            )
         lat, lon, radius_m, belief = place_of(found, found.component.georeference)
-        assert fix.lat is not None
-        assert fix.lon is not None
-        assert fix.radius_m is not None
-        if float(haversine_m(lat, lon, fix.lat, fix.lon)) > _FARTHEST_RADII * fix.radius_m:
+        if _disagrees(fix, lat, lon):
             return replace(fix, reason="no_pose_disagrees")
         return replace(
             fix,
+            status="ok",
             stage="pose",
+            reason=None,
             lat=lat,
             lon=lon,
             radius_m=round(float(np.maximum(radius_m, 0.001)), 3),
@@ -78,6 +92,13 @@ class PoseStage:
 
     def _load(self, path: str) -> LocalFeatures:
         return self._index.local(self._rows[path])
+
+
+def _disagrees(fix: Fix, lat: float, lon: float) -> bool:
+    """Whether a pose's place is out of reach of where retrieval, or a prior that was asked, places the photo."""
+    if fix.lat is None or fix.lon is None or fix.radius_m is None:
+        return False
+    return float(haversine_m(lat, lon, fix.lat, fix.lon)) > _FARTHEST_RADII * fix.radius_m
 
 
 def stage_spec(folder: str, override: CameraOverride | None) -> dict[str, Any]:

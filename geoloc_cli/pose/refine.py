@@ -1,4 +1,4 @@
-"""The last word on a pose: robust Gauss-Newton on rays, and the covariance of where the camera is and how it is held.
+"""The last word on a pose: robust Levenberg-Marquardt on rays, and the covariance of place and rotation.
 
 With `x_in_cam = R (x_in_map - center)`, a ray's error is `focal * (x / z - u, y / z - v)` in pixels, (u, v) being the
 observed ray with the lens's distortion taken out. Unknowns: a rotation vector in the camera frame, the centre in the
@@ -15,7 +15,11 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-_ROUNDS = 12
+_ROUNDS = 30
+_FIRST_DAMPING = 1e-4
+_MOST_DAMPING = 1e6
+# A step that lowers the cost by less than this share is the last.
+_SAME_COST = 1e-9
 # A point's own error is shared by all who use it, and keypoints of one spot share theirs: two in three count.
 _INDEPENDENT_SHARE = 0.67
 _LEAST_SIGMA_PX = 0.2
@@ -51,38 +55,70 @@ def refine(
     focal_std: relative standard deviation of the focal length; it is refined above 0, with that as its prior.
     """
     size = 7 if focal_std > 0 else 6
-    scale = 1.0
-    covariance = np.zeros((6, 6))
+    state = _State(rotation, center, 1.0)
+    damping, cost, sigma = _FIRST_DAMPING, np.inf, 0.0
+    normal, gradient = np.zeros((size, size)), np.zeros(size)
+    fresh = True
     for _ in range(_ROUNDS):
-        residual, jacobian, valid = _linearised(rays, points, rotation, center, focal_px, scale, size)
-        length = np.linalg.norm(residual, axis=1)
-        near = valid & (length < max_error_px)
-        if near.sum() < 4:
-            return None
-        sigma = max(_LEAST_SIGMA_PX, float(np.median(length[near])) / _MEDIAN_PER_SIGMA)
-        weight = np.where(near, 1.0 / (1.0 + (length / (3.0 * sigma)) ** 2), 0.0) / sigma**2
-        normal = np.einsum("nij,n,nik->jk", jacobian, weight, jacobian)
-        gradient = np.einsum("nij,n,ni->j", jacobian, weight, residual)
-        if size == 7:
-            normal[6, 6] += 1.0 / focal_std**2
-            gradient[6] -= np.log(scale) / focal_std**2
-        if not np.isfinite(normal).all() or np.linalg.cond(normal) > 1e16:
-            return None
-        inverse = np.linalg.inv(normal)
-        step = inverse @ gradient
-        rotation = _small_rotation(step[:3]) @ rotation
-        center = center + step[3:6]
-        scale *= float(np.exp(np.clip(step[6], -0.3, 0.3))) if size == 7 else 1.0
-        covariance = inverse[:6, :6] / _INDEPENDENT_SHARE
-    residual, _, valid = _linearised(rays, points, rotation, center, focal_px, scale, size)
-    away = np.where(valid, np.linalg.norm(residual, axis=1), np.inf)
-    return RefinedPose(rotation, center, scale, covariance, away)
+        if fresh:
+            residual, jacobian, valid = _linearised(rays, points, state, focal_px, size)
+            length = np.where(valid, np.linalg.norm(residual, axis=1), np.inf)
+            near = length < max_error_px
+            if near.sum() < 4:
+                return None
+            sigma = max(_LEAST_SIGMA_PX, float(np.median(length[near])) / _MEDIAN_PER_SIGMA)
+            weight = np.where(near, 1.0 / (1.0 + (length / (3.0 * sigma)) ** 2), 0.0) / sigma**2
+            normal = np.einsum("nij,n,nik->jk", jacobian, weight, jacobian)
+            gradient = np.einsum("nij,n,ni->j", jacobian, weight, residual)
+            if size == 7:
+                normal[6, 6] += 1.0 / focal_std**2
+                gradient[6] -= np.log(state.focal_scale) / focal_std**2
+            if not np.isfinite(normal).all() or np.linalg.cond(normal) > 1e16:
+                return None
+            cost = _cost(length, state, sigma, max_error_px, focal_std)
+        step = np.asarray(np.linalg.solve(normal + damping * np.diag(np.diag(normal)), gradient), np.float64)
+        moved = state.moved(step)
+        away, _, valid = _linearised(rays, points, moved, focal_px, size)
+        after = _cost(np.where(valid, np.linalg.norm(away, axis=1), np.inf), moved, sigma, max_error_px, focal_std)
+        fresh = after <= cost
+        if fresh:
+            state, damping = moved, damping / 10.0
+            if cost - after < _SAME_COST * cost:
+                break
+        else:
+            damping *= 10.0
+            if damping > _MOST_DAMPING:
+                break
+    residual, jacobian, valid = _linearised(rays, points, state, focal_px, size)
+    length = np.where(valid, np.linalg.norm(residual, axis=1), np.inf)
+    covariance = np.asarray(np.linalg.inv(normal)[:6, :6] / _INDEPENDENT_SHARE, np.float64)
+    return RefinedPose(state.rotation, state.center, state.focal_scale, covariance, length)
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    rotation: Floats
+    center: Floats
+    focal_scale: float
+
+    def moved(self, step: Floats) -> _State:
+        scale = self.focal_scale * float(np.exp(np.clip(step[6], -0.3, 0.3))) if len(step) == 7 else self.focal_scale
+        return _State(_small_rotation(step[:3]) @ self.rotation, self.center + step[3:6], scale)
+
+
+def _cost(length: Floats, state: _State, sigma: float, max_error_px: float, focal_std: float) -> float:
+    """Cauchy's loss at 3 sigma, truncated at the largest error of an inlier, and the focal length's prior."""
+    reach = 3.0 * sigma
+    bounded = np.minimum(length, max_error_px)
+    prior = (np.log(state.focal_scale) / focal_std) ** 2 if focal_std > 0 else 0.0
+    return float((reach / sigma) ** 2 * np.log1p((bounded / reach) ** 2).sum() + prior)
 
 
 def _linearised(
-    rays: Floats, points: Floats, rotation: Floats, center: Floats, focal_px: float, scale: float, size: int
+    rays: Floats, points: Floats, state: _State, focal_px: float, size: int
 ) -> tuple[Floats, Floats, NDArray[np.bool_]]:
     """Observed minus predicted (N, 2) pixels, its Jacobian's (N, 2, size), and which points lie before the camera."""
+    rotation, center, scale = state.rotation, state.center, state.focal_scale
     x_in_cam = (points - center) @ rotation.T
     valid = x_in_cam[:, 2] > 1e-9
     z = np.where(valid, x_in_cam[:, 2], 1.0)
