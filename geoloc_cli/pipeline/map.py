@@ -233,5 +233,5 @@ def georeferenced(model: SparseModel, photos: Sequence[IndexedPhoto]) -> Georefe
     stated = np.array([np.nan if p.position.radius_m is None else p.position.radius_m / 2.146 for p in used])
     images = [model.images[photo.path] for photo in used]
     centers = np.stack([image.center_in_map for image in images])
-    ups = np.stack([-image.rotation[1] for image in images])
-    return fit([photo.path for photo in used], centers, positions, stated, ups, origin)
+    cam_from_map = np.stack([image.rotation for image in images])
+    return fit([photo.path for photo in used], centers, positions, stated, cam_from_map, origin)
