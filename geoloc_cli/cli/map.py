@@ -38,6 +38,7 @@ def build(
     """Make a map of geotagged photos, or finish an interrupted one."""
     from geoloc_cli.engine.local import LocalPool
     from geoloc_cli.maps.folder import index_of
+    from geoloc_cli.pipeline.georeference import reasons
     from geoloc_cli.pipeline.map import MapOptions, build_map
 
     folder = Path(map)
@@ -51,7 +52,7 @@ def build(
     typer.echo(f"{map}: {sum(report.registered)} of {report.photos} photos in the map ({parts}).", err=True)
     for rank, georeference in enumerate(report.georeferences):
         if georeference is None:
-            typer.echo(f"part {rank}: its positions do not say where on the Earth it lies.", err=True)
+            typer.echo(f"part {rank} is not on the Earth: {printable(reasons(folder)[rank] or '')}.", err=True)
             continue
         noise = f"{georeference.horizontal_m:.2f} m horizontally, {georeference.vertical_m:.2f} m vertically"
         typer.echo(f"part {rank}: residuals of the positions {noise} (one axis, robust).", err=True)

@@ -3,7 +3,8 @@
 `x_in_enu = scale * R x_in_map + t`. Seven unknowns, fitted by iteratively re-weighted Gauss-Newton from a start by
 least median of squares, with Cauchy weights on the Mahalanobis length of each residual: horizontal and vertical noise
 differ, and some positions are wrong by hundreds of metres. Altitudes drift, which is fitted beside it
-(`maps/adjustment.py`). Where the positions leave the rotation open, level cameras decide (`maps/level.py`), and a note says so.
+(`maps/adjustment.py`). Where the positions leave the rotation open, level cameras decide
+(`maps/level.py`), and a note says so.
 """
 
 from __future__ import annotations

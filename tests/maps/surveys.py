@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from geoloc_cli.geo.earth import geodetic_from_enu
 from geoloc_cli.maps.georeference import Georeference, fit
+from geoloc_cli.maps.model import MapImage, SparseModel
 from geoloc_cli.maps.similarity import rotation_of
 from geoloc_cli.testing.render import CameraPose
+from geoloc_cli.types import Camera, Position
 
 Floats = NDArray[np.float64]
 ORIGIN = (47.0, 8.0, 400.0)
+CAMERA = Camera("SIMPLE_RADIAL", 1280, 960, (1000.0, 640.0, 480.0, -0.05), "map", 0.01)
 
 
 @dataclass(frozen=True)
@@ -110,3 +115,23 @@ def grid(
 
 def noisy(survey: Survey, rng: np.random.Generator, horizontal: float = 2.0, vertical: float = 6.0) -> Floats:
     return survey.in_enu + rng.normal(0.0, 1.0, survey.in_enu.shape) * np.array([horizontal, horizontal, vertical])
+
+
+def model_of(survey: Survey) -> SparseModel:
+    """The cameras as a component of a map; it has no points."""
+    images = {
+        name: MapImage(name, CAMERA, rotation, -rotation @ center, np.zeros(0, np.int64))
+        for name, rotation, center in zip(survey.names, survey.cam_from_map, survey.in_map, strict=True)
+    }
+    return SparseModel(images, np.zeros((0, 3)), np.zeros(0, np.int64), 0.5)
+
+
+def stated(
+    survey: Survey, in_enu: Floats, datum: Literal["ellipsoid", "sea_level"] = "sea_level"
+) -> dict[str, Position]:
+    """What photographs at these places say, as degrees."""
+    lat, lon, alt_m = geodetic_from_enu(in_enu, ORIGIN)
+    return {
+        name: Position(float(a), float(b), float(c), datum)
+        for name, a, b, c in zip(survey.names, lat, lon, alt_m, strict=True)
+    }
