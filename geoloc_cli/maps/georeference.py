@@ -39,6 +39,7 @@ _OPEN_RAD = math.radians(20.0)
 # share is near 1, and receivers of 3 m noise on a site 10 m wide leave 0.6.
 _UNRELATED = 0.75
 _JUDGED = 7
+_JUDGED_CONTROLS = 4
 # A drift that stands out of its own uncertainty this much is worth a note.
 _DRIFT_SIGMAS = 4.0
 
@@ -114,11 +115,11 @@ def fit(
     notes: list[str] = []
     cameras = held(cam_from_map)
     solution = _settled(observed, start[:3], cameras, notes)
-    residual = observed.residual(solution)[: len(paths)]
-    sigma = solution.sigma[: len(paths)]
-    away = np.sqrt(((residual / sigma) ** 2).sum(axis=1))
-    if upside_down(cameras, solution.rotation) or (controls is None and _unrelated(observed, residual, away)):
+    residual = observed.residual(solution)
+    away = np.sqrt(((residual / solution.sigma) ** 2).sum(axis=1))
+    if upside_down(cameras, solution.rotation) or _unrelated(observed, residual, away):
         return None
+    residual, away = residual[: len(paths)], away[: len(paths)]
     outliers = tuple(path for path, a in zip(paths, away, strict=True) if a > _OUTLIER_SIGMAS)
     _tell(notes, observed, solution)
     noise = _shared_noise(observed, solution, residual, away)
@@ -159,16 +160,24 @@ def _start(observed: Observed) -> tuple[float, Floats, Floats, float] | None:
     """From the control points where they suffice, for they are right; from the photographs otherwise."""
     spread = observed.base[:, 0]
     count = observed.photos
-    if len(spread) - count >= 3:
+    by_photos = robust_start(observed.source[:count], observed.target[:count], spread[:count])
+    extents = _extents(observed.target[count:])
+    if len(spread) - count >= 3 and (by_photos is None or extents[1] > _SLIM * extents[0]):
         return robust_start(observed.source[count:], observed.target[count:], spread[count:])
-    return robust_start(observed.source[:count], observed.target[:count], spread[:count])
+    return by_photos
+
+
+def _extents(points: Floats) -> Floats:
+    """(3,) standard deviations along the principal axes."""
+    if len(points) < 3:
+        return np.zeros(3)
+    return np.asarray(np.linalg.svd(points - points.mean(axis=0), compute_uv=False) / math.sqrt(len(points)))
 
 
 def _settled(observed: Observed, start: tuple[float, Floats, Floats], cameras: Held, notes: list[str]) -> Solution:
     """The solution, with level cameras as evidence where positions alone leave the rotation open."""
     solution = converged(observed, start, None, 0.0)
-    spread = observed.source - observed.source.mean(axis=0)
-    extents = np.linalg.svd(spread, compute_uv=False) / math.sqrt(len(spread))
+    extents = _extents(observed.source)
     slim = bool(extents[1] < _SLIM * extents[0])
     values, vectors = np.linalg.eigh(solution.covariance[1:4, 1:4])
     loose = math.sqrt(values[-1])
@@ -181,7 +190,7 @@ def _settled(observed: Observed, start: tuple[float, Floats, Floats], cameras: H
     axis = vectors[:, -1]
     if slim or loose > _OPEN_RAD:
         if slim:
-            along = np.linalg.svd(spread, full_matrices=False)[2][0]
+            along = np.linalg.svd(observed.source - observed.source.mean(axis=0), full_matrices=False)[2][0]
             axis = rotation @ along
         turned = rolled(cameras, rotation, axis)
         rotation, level = (rotation, None) if turned is None else turned
@@ -205,12 +214,17 @@ def _settled(observed: Observed, start: tuple[float, Floats, Floats], cameras: H
 
 
 def _unrelated(observed: Observed, residual: Floats, away: Floats) -> bool:
-    """Whether the residuals are as large as the scatter of the positions, as far as these are believed."""
-    near = away <= _OUTLIER_SIGMAS
-    if int(near.sum()) < _JUDGED:
+    """Whether the residuals are as large as the scatter of the targets, as far as these are believed.
+
+    Of the control points where there are such, of the photographs' positions otherwise.
+    """
+    believed = away <= _OUTLIER_SIGMAS
+    controls = np.arange(len(away)) >= observed.photos
+    near = believed & (controls if controls.any() else ~controls)
+    if int(near.sum()) < (_JUDGED_CONTROLS if controls.any() else _JUDGED):
         return False
-    weight = 1.0 / observed.base[: len(away), 0][near] ** 2
-    target = observed.target[: len(away), :2][near]
+    weight = 1.0 / observed.base[near, 0] ** 2
+    target = observed.target[near, :2]
     scatter = weight @ (target - np.average(target, axis=0, weights=weight)) ** 2
     left = weight @ residual[near, :2] ** 2
     return bool(left.sum() > _UNRELATED**2 * scatter.sum())
