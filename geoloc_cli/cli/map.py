@@ -9,6 +9,7 @@ from typing import Any
 
 import typer
 
+from geoloc_cli.cli import georeference as georeferencing
 from geoloc_cli.cli import options
 from geoloc_cli.cli.index import take_photos
 from geoloc_cli.cli.progress import bar
@@ -18,6 +19,7 @@ from geoloc_cli.errors import UsageError
 app = typer.Typer(help="Make, look into and hand on a 3-D map of photos.", rich_markup_mode=None, no_args_is_help=True)
 _MAP: Any = typer.Option(..., "--map", metavar="DIR", help="The map's folder.")
 _DIR: Any = typer.Argument(..., metavar="DIR", help="The map's folder.")
+app.command("georeference")(georeferencing.georeference)
 
 
 @app.command("build")

@@ -90,6 +90,9 @@ def converged(observed: Observed, start: tuple[float, Floats, Floats], level: He
     count, total = observed.photos, len(observed.source)
     none = np.zeros((_PARTS, _PARTS))
     solution = Solution(*start, np.eye(7), none[0], none, np.zeros(3), np.ones((total, 3)), (1.0, 1.0))
+    if count and total > count:  # from where the control points say, as far as the photographs leave that open
+        solution.common = -np.median(observed.residual(solution)[count:], axis=0)
+        solution.translation = solution.translation - solution.common
     seen = np.zeros(_PARTS + 3)
     for _ in range(_ROUNDS):
         residual = observed.residual(solution)
@@ -152,8 +155,10 @@ def _factors(observed: Observed, residual: Floats) -> Floats:
     for kind, part in enumerate((slice(0, count), slice(count, None))):
         across = (residual[part, :2] / base[part, :1]).ravel()
         upwards = (residual[part, 2] / base[part, 1])[known[part]]
-        least = _LEAST_NOISE if kind == 0 else 1.0  # a surveyor's word is taken for no better than it is
-        found[kind] = _noise(across, len(across) // 2, least), _noise(upwards, len(upwards), least)
+        found[kind] = (
+            _noise(across, len(across) // 2, surveyed=kind == 1),
+            _noise(upwards, len(upwards), surveyed=kind == 1),
+        )
     return found
 
 
@@ -206,11 +211,13 @@ def _together(whitened: Floats, known: NDArray[np.bool_]) -> Floats:
     return grown
 
 
-def _noise(values: Floats, count: int, least: float) -> float:
+def _noise(values: Floats, count: int, *, surveyed: bool) -> float:
     """Robust standard deviation of residuals over their stated one: 1.4826 times the median absolute value.
 
     Seven unknowns fit three positions exactly whatever their noise: few residuals are pooled with the stated one.
+    Few surveyed points are taken for as good as they are said to be, and many for no better.
     """
     seen = 1.4826 * float(np.median(np.abs(values))) if len(values) else 1.0
     trust = min(1.0, max(0.0, (count - 3) / 9.0))
-    return max(least, math.sqrt(trust * seen**2 + (1.0 - trust) * max(1.0, seen) ** 2))
+    few = 1.0 if surveyed else max(1.0, seen)
+    return max(1.0 if surveyed else _LEAST_NOISE, math.sqrt(trust * seen**2 + (1.0 - trust) * few**2))

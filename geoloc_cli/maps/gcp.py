@@ -5,9 +5,9 @@
     481367.21 5782936.44 100.13   912.0 1077.5  DJI_0031.JPG  P1
 
 First line: the projection, as `WGS84 UTM 32N`, `EPSG:4326`, `EPSG:32632` or `+proj=utm +zone=32 ...`. Then a line
-for each place where a point was seen: geo_x (longitude or easting), geo_y (latitude or northing), geo_z (metres above the
-ellipsoid, or NaN), im_x, im_y (pixels of the upright photograph, 0, 0 the centre of the first), the photograph's name
-and, if it has one, the point's. Lines of the same place are one point. A line that begins with # is left out.
+for each place where a point was seen: geo_x (longitude or easting), geo_y (latitude or northing), geo_z (metres above
+the ellipsoid, or NaN), im_x, im_y (pixels of the upright photograph, 0, 0 the centre of the first), the photograph's
+name and, if it has one, the point's. Lines of the same place are one point. A line that begins with # is left out.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def _projection(text: str) -> Convert:
 
 
 def _proj_string(text: str) -> Convert:
-    given = {word.lstrip("+").split("=")[0]: (word.split("=", 1) + ["true"])[1] for word in text.split()}
+    given = {key: value or "true" for key, _, value in (w.lstrip("+").partition("=") for w in text.split())}
     earth = {given.pop(key) for key in ("datum", "ellps") if key in given} or {"WGS84"}
     zero = given.pop("towgs84", "0").split(",")
     plain = earth <= {"WGS84", "GRS80"} and given.pop("units", "m") == "m" and all(_is_zero(v) for v in zero)

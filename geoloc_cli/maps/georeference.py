@@ -40,6 +40,8 @@ _OPEN_RAD = math.radians(20.0)
 _UNRELATED = 0.75
 _JUDGED = 7
 _JUDGED_CONTROLS = 4
+# An offset of the receivers' heights that no receiver's noise explains; the geoid's is up to 106 m.
+_GEOID_M = 10.0
 # A drift that stands out of its own uncertainty this much is worth a note.
 _DRIFT_SIGMAS = 4.0
 
@@ -235,6 +237,11 @@ def _tell(notes: list[str], observed: Observed, solution: Solution) -> None:
         notes.append("no photograph states an altitude: heights count from the cameras' own mean")
     if not observed.photos:
         return
+    if abs(solution.common[2]) > max(_GEOID_M, 3.0 * solution.sigma_shared[1]):
+        notes.append(
+            f"the photographs' altitudes lie {solution.common[2]:+.1f} m off the control points', as heights above the "
+            "sea level and above the ellipsoid do; the control points' are used"
+        )
     change = observed.waves[-1] - observed.waves[0]
     drift_m = float(change @ solution.drift)
     std_m = math.sqrt(float(change @ solution.drift_covariance @ change))

@@ -108,7 +108,7 @@ def georeference_map(
     seen = [_seen(points, component.model, sizes, gcp_std_m) for component in components]
     if points and not any(seen):
         raise UsageError(
-            f"--gcp {gcp}: no point is marked in two photos of {folder} in the map that agree on it; its fields are geo_x "
+            f"--gcp {gcp}: no point is marked in two photos of {folder} that agree on it; its fields are geo_x "
             "geo_y geo_z im_x im_y photo name, with pixels of the upright photos."
         )
     answers = [placed(part.model, given, found) for part, found in zip(components, seen, strict=True)]
@@ -128,8 +128,8 @@ def _check_place(points: Sequence[GroundPoint], given: Mapping[str, Position], g
     away = min(float(np.median(haversine_m(point.lat, point.lon, lat, lon))) for point in points)
     if away > _ANOTHER_PLACE_M:
         raise UsageError(
-            f"--gcp {gcp}: its points lie {away / 1000:.0f} km from the photos; geo_x is the longitude or easting, geo_y "
-            "the latitude or northing, and line 1 names their projection."
+            f"--gcp {gcp}: its points lie {away / 1000:.0f} km from the photos; geo_x is the longitude or easting, "
+            "geo_y the latitude or northing, and line 1 names their projection."
         )
 
 
@@ -154,8 +154,8 @@ def _seen(
             width, height = sizes.get(paths[0], (image.camera.width, image.camera.height))
             if not (0.0 <= mark.x_px <= width and 0.0 <= mark.y_px <= height):
                 raise UsageError(
-                    f"--gcp: {point.name} at {mark.x_px - 0.5:g}, {mark.y_px - 0.5:g} lies outside of {mark.photo}, which "
-                    f"has {width} x {height} pixels; mark it in the photo of full size, upright."
+                    f"--gcp: {point.name} at {mark.x_px - 0.5:g}, {mark.y_px - 0.5:g} lies outside of {mark.photo}, "
+                    f"which has {width} x {height} pixels; mark it in the photo of full size, upright."
                 )
             images.append(image)
             pixels.append((mark.x_px * image.camera.width / width, mark.y_px * image.camera.height / height))
