@@ -23,6 +23,7 @@ Floats = NDArray[np.float64]
 
 # r90 of a circular Gaussian is sqrt(-2 ln 0.1) sigma.
 _R90_PER_SIGMA = math.sqrt(-2.0 * math.log(0.1))
+_R90_PER_SIGMA_1D = 1.645
 # What a receiver that says nothing of its accuracy is taken for, and the best that one is believed to be.
 _USUAL_M = 3.0
 _BEST_M = 0.3
@@ -121,10 +122,13 @@ def fit(
     away = np.sqrt(((residual / solution.sigma) ** 2).sum(axis=1))
     if upside_down(cameras, solution.rotation) or _unrelated(observed, residual, away):
         return None
-    residual, away = residual[: len(paths)], away[: len(paths)]
-    outliers = tuple(path for path, a in zip(paths, away, strict=True) if a > _OUTLIER_SIGMAS)
-    _tell(notes, observed, solution)
     noise = _shared_noise(observed, solution, residual, away)
+    residual = residual[: len(paths)]
+    # Where positions are better than the map is straight, those that its bend leaves aside are not wrong.
+    bend_m = _BEND_SHARE * solution.scale * float(_extents(observed.source)[0])
+    wrong = np.linalg.norm(residual / np.hypot(solution.sigma[: len(paths)], bend_m), axis=1) > _OUTLIER_SIGMAS
+    outliers = tuple(path for path, w in zip(paths, wrong, strict=True) if w)
+    _tell(notes, observed, solution)
     shown = residual + solution.common  # what the file says against the map, drift and all
     shown[:, 2] = np.where(observed.known[: len(paths)], shown[:, 2] + observed.waves @ solution.drift, 0.0)
     return Georeference(
@@ -255,13 +259,21 @@ def _shared_noise(observed: Observed, solution: Solution, residual: Floats, away
     Receivers err by more than their robust deviation more often than a Gaussian does: what nine in ten residuals stay
     within sets the measure. Positions count by their stated accuracy, as they do in the fit.
     """
-    if observed.photos < len(observed.source):
+    controls = observed.photos < len(observed.source)
+    rows = slice(observed.photos, None) if controls else slice(None)
+    weight = 1.0 / observed.base[rows]
+    typical = weight.sum(axis=0) / (weight**2).sum(axis=0)
+    believed = away[rows] <= 2.0 * _OUTLIER_SIGMAS
+    if not believed.any():
         return solution.sigma_shared
-    weight = 1.0 / observed.base[:, 0]
-    typical = float(weight.sum() / (weight**2).sum())
-    believed = np.sort((np.hypot(residual[:, 0], residual[:, 1]) * weight)[away <= 2.0 * _OUTLIER_SIGMAS])
-    wide = float(believed[_tolerance_rank(len(believed)) - 1]) * typical / _R90_PER_SIGMA if len(believed) else 0.0
-    return max(solution.sigma_shared[0], wide), solution.sigma_shared[1]
+    rank = _tolerance_rank(int(believed.sum())) - 1
+    across = np.sort(np.linalg.norm(residual[rows, :2], axis=1)[believed] * weight[believed, 0])[rank]
+    horizontal = max(solution.sigma_shared[0], float(across * typical[0]) / _R90_PER_SIGMA)
+    if not controls:
+        return horizontal, solution.sigma_shared[1]
+    # Receivers' heights are believed by their robust deviation; surveyed ones that fit badly are a map that is bent.
+    upwards = np.sort(np.abs(residual[rows, 2])[believed] * weight[believed, 1])[rank]
+    return horizontal, max(solution.sigma_shared[1], float(upwards * typical[1]) / _R90_PER_SIGMA_1D)
 
 
 def _tolerance_rank(count: int) -> int:

@@ -13,7 +13,7 @@ import pytest
 from conftest import SmallTown
 
 from geoloc_cli.engine.local import LocalPool
-from geoloc_cli.geo.earth import geodetic_from_enu
+from geoloc_cli.geo.earth import enu_from_geodetic, geodetic_from_enu
 from geoloc_cli.maps.folder import index_of, open_map, read_manifest
 from geoloc_cli.pipeline.map import build_map
 from geoloc_cli.testing.demo import TOWN_AT
@@ -74,14 +74,12 @@ def _pixel(photo: TruePhoto, shown: np.ndarray, point: np.ndarray) -> np.ndarray
 
 
 def away_m(folder: Path, photos: list[TruePhoto]) -> np.ndarray:
-    """(N, 3) metres east, north, up of the cameras from the truth."""
-    (component,) = open_map(folder)
+    """(N, 3) metres east, north, up of the cameras of the largest part from the truth."""
+    component = open_map(folder)[0]
     georeference = component.georeference
     assert georeference is not None
     images = component.model.images
     truth = {photo.path: np.array(photo.pose.center_in_enu) for photo in photos}
-    from geoloc_cli.geo.earth import enu_from_geodetic
-
     rows = []
     for path, image in images.items():
         place = geodetic_from_enu(georeference.in_enu(image.center_in_map), georeference.origin)
@@ -89,22 +87,27 @@ def away_m(folder: Path, photos: list[TruePhoto]) -> np.ndarray:
     return np.array(rows)
 
 
-def test_control_points_bring_a_street_to_centimetres(town: SmallTown, folder: Path, tmp_path: Path) -> None:
-    before, manifest = away_m(folder, town.photos), read_manifest(folder)
-    gcp = tmp_path / "gcp_list.txt"
+def test_control_points_set_right_what_all_positions_have_wrong(town: SmallTown, folder: Path, tmp_path: Path) -> None:
+    """Positions 4 m too far north and 47 m too high, as heights above the ellipsoid among those above the sea."""
+    manifest = read_manifest(folder)
+    stated, gcp = tmp_path / "positions.csv", tmp_path / "gcp_list.txt"
+    rows = [f"{Path(p.path).name},{p.lat + 3.6e-5:.9f},{p.lon:.9f},{p.alt_m + 47.0:.3f},0.5" for p in town.photos]
+    stated.write_text("path,lat,lon,alt_m,radius_m\n" + "\n".join(rows) + "\n")
+    geoloc("map", "georeference", str(folder), "--positions", str(stated))
+    assert np.median(away_m(folder, town.photos), axis=0) == pytest.approx([0.0, 4.0, 47.0], abs=0.3)
     gcp.write_text("\n".join(["EPSG:4326", *marked(town.photos, wrong=True)]) + "\n")
-    text = geoloc("map", "georeference", str(folder), "--gcp", str(gcp)).stdout
-    after = away_m(folder, town.photos)
-    print(np.abs(before).max(axis=0), np.abs(after).max(axis=0), text)
-    # 14 positions with 1 m of noise put the street half a metre off.
-    assert np.abs(after).max() < 0.15
-    assert np.abs(after).max() < np.abs(before).max() / 2.0
+    text = geoloc("map", "georeference", str(folder), "--positions", str(stated), "--gcp", str(gcp)).stdout
+    # A street of fourteen pictures of 640 pixels is itself bent by a decimetre or two.
+    away = np.abs(away_m(folder, town.photos))
+    assert np.median(away) < 0.15
+    assert away.max() < 0.5
     assert text.count("control point P") == 5
     assert text.count("wrong in") == 1
     assert "the frame is sure to 0.0" in text
+    assert "the photographs' altitudes lie +4" in text
     kept = read_manifest(folder)
     assert (kept["photos"], kept["left_out"]) == (manifest["photos"], manifest["left_out"])
-    assert [point["name"] for point in kept["control_points"]] == ["P0", "P1", "P2", "P3", "P4"]
+    assert [point["name"] for point in kept["control_points"] if point["component"] == 0] == [f"P{k}" for k in range(5)]
     assert "part 0" in geoloc("map", "info", str(folder)).stdout
 
 
@@ -113,7 +116,7 @@ def test_stated_positions_win_over_the_maps_own(town: SmallTown, folder: Path, t
     rows = [f"{Path(p.path).name},{p.lat:.9f},{p.lon:.9f},{p.alt_m:.3f},0.1" for p in town.photos]
     stated.write_text("path,lat,lon,alt_m,radius_m\n" + "\n".join(rows) + "\n")
     done = geoloc("map", "georeference", str(folder), "--positions", str(stated), "--json")
-    (part,) = json.loads(done.stdout)
+    part = json.loads(done.stdout)[0]
     assert np.abs(away_m(folder, town.photos)).max() < 0.3
     assert part["outliers"] == []
     assert len(part["residuals_m"]) == 14

@@ -102,6 +102,8 @@ def pixels(image: MapImage, x_in_map: Floats) -> Floats:
     f, cx, cy, k = image.camera.params
     x, y, z = image.rotation @ x_in_map + image.translation
     r2 = (x * x + y * y) / (z * z)
+    if r2 > 1.0:  # far outside of the picture, where the model of the lens folds back
+        return np.array([-1.0, -1.0])
     return np.array([f * x / z * (1 + k * r2) + cx, f * y / z * (1 + k * r2) + cy])
 
 
@@ -122,7 +124,7 @@ def test_a_point_is_found_from_its_marks_and_its_uncertainty_is_true() -> None:
     ratios = []
     for _ in range(60):
         images, xy, true = views(survey, np.array([rng.uniform(20, 140), rng.uniform(30, 190), rng.normal(0, 2)]))
-        assert len(images) >= 4
+        assert len(images) >= 2
         found = triangulate(images, xy + rng.normal(0, 0.5, xy.shape))
         assert found is not None
         assert (found.used, found.wrong) == (len(images), ())
