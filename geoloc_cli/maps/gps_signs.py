@@ -53,7 +53,9 @@ def two_datums(up_m: Floats) -> tuple[Bools, str] | None:
 
     None where there is one group. The groups are those with the least variance within (Otsu 1979).
     """
-    near = np.abs(up_m - np.nanmedian(up_m)) < 2.0 * _GEOID_M[1] if np.isfinite(up_m).any() else np.zeros(0, bool)
+    if int(np.isfinite(up_m).sum()) < 2 * _GROUP:
+        return None
+    near = np.abs(up_m - np.nanmedian(up_m)) < 2.0 * _GEOID_M[1]
     values = np.sort(up_m[near])
     if len(values) < 2 * _GROUP:
         return None

@@ -122,3 +122,12 @@ def test_a_survey_across_the_180th_meridian_lies_where_it_is() -> None:
 def test_a_straight_line_is_noted() -> None:
     survey = strip(1)
     assert "almost on a line" in noted(placed(model_of(survey), usual(survey)))
+
+
+def test_photographs_without_altitudes_are_placed_by_the_rest() -> None:
+    survey = walk(9)
+    given = usual(survey)
+    some = {path: replace(p, alt_m=None, alt_datum=None) if i % 2 else p for i, (path, p) in enumerate(given.items())}
+    assert noted(placed(model_of(survey), some)) == ""
+    none = {path: replace(p, alt_m=None, alt_datum=None) for path, p in given.items()}
+    assert "no photograph states an altitude" in noted(placed(model_of(survey), none))
