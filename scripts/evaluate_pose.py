@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from geoloc_cli.geo.earth import haversine_m
 from geoloc_cli.maps.folder import open_map
-from geoloc_cli.maps.georeference import umeyama
+from geoloc_cli.maps.similarity import umeyama
 from geoloc_cli.photos.exif import read_photo
 
 Floats = NDArray[np.float64]

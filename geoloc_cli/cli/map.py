@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from geoloc_cli.cli import georeference as georeferencing
 from geoloc_cli.cli import options
 from geoloc_cli.cli.index import take_photos
 from geoloc_cli.cli.progress import bar
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Make, look into and hand on a 3-D map of photos.", rich_markup_mode=None, no_args_is_help=True)
 _MAP: Any = typer.Option(..., "--map", metavar="DIR", help="The map's folder.")
 _DIR: Any = typer.Argument(..., metavar="DIR", help="The map's folder.")
+app.command("georeference")(georeferencing.georeference)
 
 
 @app.command("build")
@@ -92,6 +94,7 @@ def _made(
 ) -> None:
     """Maps the photos of the map's index, and says what came of it."""
     from geoloc_cli.engine.local import LocalPool
+    from geoloc_cli.pipeline.georeference import reasons
     from geoloc_cli.pipeline.map import MapOptions, build_map
 
     with bar(0, quiet) as shown:
@@ -102,7 +105,7 @@ def _made(
     typer.echo(f"{map}: {sum(report.registered)} of {report.photos} photos in the map ({parts}).", err=True)
     for rank, georeference in enumerate(report.georeferences):
         if georeference is None:
-            typer.echo(f"part {rank}: its positions do not say where on the Earth it lies.", err=True)
+            typer.echo(f"part {rank} is not on the Earth: {printable(reasons(Path(map))[rank] or '')}.", err=True)
             continue
         noise = f"{georeference.horizontal_m:.2f} m horizontally, {georeference.vertical_m:.2f} m vertically"
         typer.echo(f"part {rank}: residuals of the positions {noise} (one axis, robust).", err=True)

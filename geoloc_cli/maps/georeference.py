@@ -1,43 +1,50 @@
 """Where a map lies on the Earth: a robust similarity from camera centres to their GPS, and how sure it is.
 
 `x_in_enu = scale * R x_in_map + t`. Seven unknowns, fitted by iteratively re-weighted Gauss-Newton from a start by
-least median of squares over triples (Rousseeuw 1984; Umeyama 1991 for each), with Cauchy weights on the Mahalanobis
-length of each residual: horizontal and vertical noise differ, and some positions are wrong by hundreds of metres. The
-covariance is that of Gauss-Newton at the solution, with the noise that the residuals show.
+least median of squares, with Cauchy weights on the Mahalanobis length of each residual: horizontal and vertical noise
+differ, and some positions are wrong by hundreds of metres. Altitudes drift, which is fitted beside it
+(`maps/adjustment.py`). Where the positions leave the rotation open, level cameras decide
+(`maps/level.py`), and a note says so.
 """
 
 from __future__ import annotations
 
-import itertools
 import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from geoloc_cli.maps.adjustment import Observed, Solution, converged
+from geoloc_cli.maps.level import Held, held, rolled, upside_down
+from geoloc_cli.maps.similarity import derivatives, robust_start
+
 Floats = NDArray[np.float64]
 
-_ROUNDS = 30
-_TRIPLES = 400
-# Of so few positions a triple explains the median by itself.
-_FEW = 7
-_SEED = 0
-# A consumer receiver's own noise, below which no scatter of few residuals is believed.
-_LEAST_HORIZONTAL_M = 0.01
-_LEAST_VERTICAL_M = 0.01
 # r90 of a circular Gaussian is sqrt(-2 ln 0.1) sigma.
 _R90_PER_SIGMA = math.sqrt(-2.0 * math.log(0.1))
-# What a receiver that says nothing of its accuracy is taken for.
+_R90_PER_SIGMA_1D = 1.645
+# What a receiver that says nothing of its accuracy is taken for, and the best that one is believed to be.
 _USUAL_M = 3.0
+_BEST_M = 0.3
 # Residuals beyond this many standard deviations are called wrong positions.
 _OUTLIER_SIGMAS = 5.0
-# How well photographs are held level, as evidence of last resort for the rotation about a line of positions.
-_LEVEL_SIGMA_RAD = math.radians(15.0)
-# Positions this much less wide than long lie on a line; a reconstruction bends by this share of its length.
+# Cameras this much less wide than long lie on a line; a reconstruction bends by this share of its length.
 _SLIM = 0.05
 _BEND_SHARE = 0.005
-# A rotation whose standard deviation is above this is not determined by the positions.
+# How well level cameras set a map upright: a rotation that positions leave looser than this is not determined by them.
 _UNDETERMINED_RAD = math.radians(5.0)
+# Above this a roll is searched for, and not only corrected.
+_OPEN_RAD = math.radians(20.0)
+# Residuals of this share of the positions' own scatter mean that positions and map do not agree: of unrelated ones the
+# share is near 1, and receivers of 3 m noise on a site 10 m wide leave 0.6.
+_UNRELATED = 0.75
+_JUDGED = 7
+_JUDGED_CONTROLS = 4
+# An offset of the receivers' heights that no receiver's noise explains; the geoid's is up to 106 m.
+_GEOID_M = 10.0
+# A drift that stands out of its own uncertainty this much is worth a note.
+_DRIFT_SIGMAS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,8 @@ class Georeference:
     """enu_from_map: scale, rotation (3, 3), translation (3,) metres; origin: lat, lon, alt_m of enu's own.
 
     covariance: (7, 7) of (log scale, rotation vector in enu [rad], translation [m]). horizontal_m, vertical_m:
-    standard deviations of one position's residual, per axis. outliers: paths of positions that were not believed.
+    standard deviations per axis of what it was fitted to, which all its positions may share: of one photograph's
+    position, or of one ground control point where there are such. outliers: paths of positions that were not believed.
     """
 
     origin: tuple[float, float, float]
@@ -66,44 +74,22 @@ class Georeference:
 
     def frame_covariance(self, x_in_map: Floats) -> Floats:
         """(3, 3) m^2: what the frame's own uncertainty does to a point's place in enu."""
-        jacobian = _jacobian(self.scale * self.rotation @ np.asarray(x_in_map))
+        jacobian = derivatives(self.scale * self.rotation @ np.asarray(x_in_map))
         moved: Floats = jacobian @ self.covariance @ jacobian.T
         return moved
 
 
-def _jacobian(turned: Floats) -> Floats:
-    """(3, 7) of a moved point by (log scale, rotation in enu, translation); turned = scale * R x."""
-    jacobian = np.zeros((3, 7))
-    jacobian[:, 0] = turned
-    jacobian[:, 1:4] = -_cross(turned)
-    jacobian[:, 4:] = np.eye(3)
-    return jacobian
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """Ground control points: (M, 3) in map, (M, 3) in enu, and (M, 2) horizontal and vertical standard deviations [m].
 
+    map_std: (M,) standard deviations per axis of their places in the map, in units of the map.
+    """
 
-def _cross(v: Floats) -> Floats:
-    return np.array([[0, -v[2], v[1]], [v[2], 0, -v[0]], [-v[1], v[0], 0]])
-
-
-def umeyama(source: Floats, target: Floats) -> tuple[float, Floats, Floats]:
-    """Least-squares similarity target = s R source + t of (N, 3) points (Umeyama 1991, equations 40 to 42)."""
-    mean_source, mean_target = source.mean(axis=0), target.mean(axis=0)
-    a, b = source - mean_source, target - mean_target
-    u, d, vt = np.linalg.svd(b.T @ a / len(a))
-    sign = np.diag([1.0, 1.0, 1.0 if np.linalg.det(u @ vt) > 0 else -1.0])
-    rotation = u @ sign @ vt
-    spread = float((a**2).sum() / len(a))
-    scale = float((d * np.diag(sign)).sum()) / spread if spread > 0 else 0.0
-    return scale, rotation, mean_target - scale * rotation @ mean_source
-
-
-def rotation_of(vector: Floats) -> Floats:
-    """Rodrigues: the rotation by |vector| radians about it."""
-    angle = float(np.linalg.norm(vector))
-    if angle < 1e-12:
-        return np.eye(3) + _cross(vector)
-    axis = _cross(vector / angle)
-    turned: Floats = np.eye(3) + math.sin(angle) * axis + (1 - math.cos(angle)) * axis @ axis
-    return turned
+    in_map: Floats
+    in_enu: Floats
+    std_m: Floats
+    map_std: Floats
 
 
 def fit(
@@ -111,87 +97,183 @@ def fit(
     centers: Floats,
     positions: Floats,
     stated_m: Floats,
-    up_in_map: Floats,
+    cam_from_map: Floats,
     origin: tuple[float, float, float],
+    controls: Controls | None = None,
 ) -> Georeference | None:
-    """None where fewer than three positions are known, or all are at one spot.
+    """None where there are fewer than three positions, all are at one spot, or they contradict the map.
 
-    centers: (N, 3) in map; positions: (N, 3) in enu, the third NaN where no altitude is known; stated_m: (N,)
-    horizontal standard deviations that the receivers admit, NaN where none; up_in_map: (N, 3) each camera's own
-    upwards direction.
+    They contradict it where the residuals are as large as the positions' own scatter, or where the cameras would
+    stand on their heads, which is what mirrored positions do to a flat map; `maps/gps_signs.py` says which.
+
+    paths, centers (N, 3) in map, positions (N, 3) in enu, stated_m (N,) and cam_from_map (N, 3, 3): in the order in
+    which the photographs were taken. The third of a position is NaN where no altitude is known; stated_m are the
+    horizontal standard deviations that the receivers admit, NaN where none. Control points are weighted by their own,
+    and what the receivers err by together is then estimated.
     """
-    if len(paths) < 3:
+    observed = _observed(centers, positions, stated_m, controls)
+    start = None if observed is None else _start(observed)
+    if observed is None or start is None:
         return None
-    heights = np.isfinite(positions[:, 2])
-    target = positions.copy()
-    target[~heights, 2] = float(np.median(positions[heights, 2])) if heights.any() else 0.0
-    start = _start(centers, target)
-    if start is None:
+    notes: list[str] = []
+    cameras = held(cam_from_map)
+    solution = _settled(observed, start[:3], cameras, notes)
+    residual = observed.residual(solution)
+    away = np.sqrt(((residual / solution.sigma) ** 2).sum(axis=1))
+    if upside_down(cameras, solution.rotation) or _unrelated(observed, residual, away):
         return None
-    scale, rotation, translation = start
-    base = np.where(np.isfinite(stated_m), np.maximum(stated_m, 0.3), _USUAL_M)
-    horizontal, vertical, notes = 1.0, 1.0, []
-    level, weight_level = _mean_direction(up_in_map), 0.0
-    extents = np.linalg.svd(target - target.mean(axis=0), compute_uv=False)
-    covariance = np.eye(7)
-    for _ in range(_ROUNDS):
-        turned = scale * centers @ rotation.T
-        residual = target - turned - translation
-        horizontal = _noise((residual[:, :2] / base[:, None]).ravel(), len(paths), _LEAST_HORIZONTAL_M)
-        vertical = _noise(residual[heights, 2] / base[heights], int(heights.sum()), _LEAST_VERTICAL_M)
-        sigma = np.stack([horizontal * base, horizontal * base, vertical * base], axis=1)
-        whitened = residual / sigma
-        whitened[~heights, 2] = 0.0
-        weight = 1.0 / (1.0 + (whitened**2).sum(axis=1) / 9.0)
-        normal, gradient = np.zeros((7, 7)), np.zeros(7)
-        for i in range(len(paths)):
-            jacobian = _jacobian(turned[i]) / sigma[i][:, None]
-            if not heights[i]:
-                jacobian[2] = 0.0
-            normal += weight[i] * jacobian.T @ jacobian
-            gradient += weight[i] * jacobian.T @ whitened[i]
-        if level is not None and weight_level:
-            tilt = _cross(rotation @ level) @ np.array([0.0, 0.0, 1.0])  # rotation vector that would set it upright
-            normal[1:3, 1:3] += weight_level * np.eye(2)
-            gradient[1:3] += weight_level * tilt[:2]
-        covariance = np.linalg.pinv(normal + 1e-12 * np.trace(normal) * np.eye(7))
-        step = covariance @ gradient
-        scale *= math.exp(float(np.clip(step[0], -0.5, 0.5)))
-        turn = rotation_of(step[1:4] * min(1.0, 0.3 / max(1e-9, float(np.linalg.norm(step[1:4])))))
-        rotation = turn @ rotation
-        translation = translation + step[4:]
-        loose = float(np.sqrt(np.linalg.eigvalsh(covariance[1:4, 1:4])[-1]))
-        slim = extents[1] < _SLIM * extents[0]
-        if (loose > _UNDETERMINED_RAD or slim) and not weight_level and level is not None:
-            # What leaves the line by less than the map bends is no evidence against how cameras are held.
-            bend = _BEND_SHARE * extents[0] / math.sqrt(len(paths)) / horizontal
-            weight_level = max(1.0, bend**2) / _LEVEL_SIGMA_RAD**2
-            notes.append(
-                "the positions lie almost on a line, and do not say how the map is rolled about it; cameras held level "
-                "say so, within 15 degrees"
-            )
-    residual = target - scale * centers @ rotation.T - translation
-    residual[~heights, 2] = 0.0
-    away = np.sqrt(((residual / np.stack([horizontal * base] * 2 + [vertical * base], axis=1)) ** 2).sum(axis=1))
-    outliers = tuple(path for path, a in zip(paths, away, strict=True) if a > _OUTLIER_SIGMAS)
-    # Receivers err by more than their robust deviation more often than a Gaussian does: what nine in ten residuals stay
-    # within sets the measure.
-    believed = np.sort(np.hypot(residual[:, 0], residual[:, 1])[away <= 2.0 * _OUTLIER_SIGMAS])
-    wide = float(believed[_tolerance_rank(len(believed)) - 1]) / _R90_PER_SIGMA if len(believed) else 0.0
-    if not heights.any():
-        notes.append("no photograph states an altitude: heights count from the cameras' own mean")
+    noise = _shared_noise(observed, solution, residual, away)
+    residual = residual[: len(paths)]
+    # Where positions are better than the map is straight, those that its bend leaves aside are not wrong.
+    bend_m = _BEND_SHARE * solution.scale * float(_extents(observed.source)[0])
+    wrong = np.linalg.norm(residual / np.hypot(solution.sigma[: len(paths)], bend_m), axis=1) > _OUTLIER_SIGMAS
+    outliers = tuple(path for path, w in zip(paths, wrong, strict=True) if w)
+    _tell(notes, observed, solution)
+    shown = residual + solution.common  # what the file says against the map, drift and all
+    shown[:, 2] = np.where(observed.known[: len(paths)], shown[:, 2] + observed.waves @ solution.drift, 0.0)
     return Georeference(
         origin,
-        scale,
-        rotation,
-        translation,
-        covariance,
-        max(float(horizontal * np.median(base)), wide),
-        float(vertical * np.median(base)),
-        {path: (float(e), float(n), float(u)) for path, (e, n, u) in zip(paths, residual, strict=True)},
+        solution.scale,
+        solution.rotation,
+        solution.translation,
+        solution.covariance,
+        *noise,
+        {path: (float(e), float(n), float(u)) for path, (e, n, u) in zip(paths, shown, strict=True)},
         outliers,
         tuple(notes),
     )
+
+
+def _observed(centers: Floats, positions: Floats, stated_m: Floats, controls: Controls | None) -> Observed | None:
+    count = len(centers)
+    if count < 3 and (controls is None or len(controls.in_map) < 3):
+        return None
+    base = np.where(np.isfinite(stated_m), np.maximum(stated_m, _BEST_M), _USUAL_M)
+    base = np.repeat(base[:, None], 2, axis=1)
+    source, target, map_std = centers, positions, np.zeros(count)
+    if controls is not None:
+        source = np.concatenate([source, controls.in_map])
+        target = np.concatenate([target, controls.in_enu])
+        base = np.concatenate([base, controls.std_m])
+        map_std = np.concatenate([map_std, controls.map_std])
+    known = np.isfinite(target[:, 2])
+    target = target.copy()
+    target[~known, 2] = float(np.median(target[known, 2])) if known.any() else 0.0
+    return Observed(source, target, base, map_std, known, count)
+
+
+def _start(observed: Observed) -> tuple[float, Floats, Floats, float] | None:
+    """From the control points where they suffice, for they are right; from the photographs otherwise."""
+    spread = observed.base[:, 0]
+    count = observed.photos
+    by_photos = robust_start(observed.source[:count], observed.target[:count], spread[:count])
+    extents = _extents(observed.target[count:])
+    if len(spread) - count >= 3 and (by_photos is None or extents[1] > _SLIM * extents[0]):
+        return robust_start(observed.source[count:], observed.target[count:], spread[count:])
+    return by_photos
+
+
+def _extents(points: Floats) -> Floats:
+    """(3,) standard deviations along the principal axes."""
+    if len(points) < 3:
+        return np.zeros(3)
+    return np.asarray(np.linalg.svd(points - points.mean(axis=0), compute_uv=False) / math.sqrt(len(points)))
+
+
+def _settled(observed: Observed, start: tuple[float, Floats, Floats], cameras: Held, notes: list[str]) -> Solution:
+    """The solution, with level cameras as evidence where positions alone leave the rotation open."""
+    solution = converged(observed, start, None, 0.0)
+    extents = _extents(observed.source)
+    slim = bool(extents[1] < _SLIM * extents[0])
+    values, vectors = np.linalg.eigh(solution.covariance[1:4, 1:4])
+    loose = math.sqrt(values[-1])
+    if not slim and loose < _UNDETERMINED_RAD:
+        return solution
+    # What leaves the line by less than the map bends is no evidence against how cameras are held.
+    bend_m = _BEND_SHARE * solution.scale * float(extents[0]) if slim else 0.0
+    level: Held | None = cameras
+    rotation = solution.rotation
+    axis = vectors[:, -1]
+    if slim or loose > _OPEN_RAD:
+        if slim:
+            along = np.linalg.svd(observed.source - observed.source.mean(axis=0), full_matrices=False)[2][0]
+            axis = rotation @ along
+        turned = rolled(cameras, rotation, axis)
+        rotation, level = (rotation, None) if turned is None else turned
+    middle = np.median(observed.source, axis=0)
+    translation = solution.translation + solution.scale * (solution.rotation - rotation) @ middle
+    solution = converged(observed, (solution.scale, rotation, translation), level, bend_m)
+    std_deg = math.degrees(math.sqrt(float(axis @ solution.covariance[1:4, 1:4] @ axis)))
+    shape = "lie almost on a line" if slim else "lie too close together for their noise"
+    if level is None:
+        notes.append(
+            f"the positions {shape} and do not say well how the map is rolled, and neither do its cameras, which are "
+            f"not held level: its roll is known within {std_deg:.0f} degrees only"
+        )
+    else:
+        trusted = "optical axes taken for level" if level.use_pitch else "cameras held level"
+        notes.append(
+            f"the positions {shape}, and do not say well how the map is rolled; {trusted} say so, "
+            f"within {std_deg:.0f} degrees"
+        )
+    return solution
+
+
+def _unrelated(observed: Observed, residual: Floats, away: Floats) -> bool:
+    """Whether the residuals are as large as the scatter of the targets, as far as these are believed.
+
+    Of the control points where there are such, of the photographs' positions otherwise.
+    """
+    believed = away <= _OUTLIER_SIGMAS
+    controls = np.arange(len(away)) >= observed.photos
+    near = believed & (controls if controls.any() else ~controls)
+    if int(near.sum()) < (_JUDGED_CONTROLS if controls.any() else _JUDGED):
+        return False
+    weight = 1.0 / observed.base[near, 0] ** 2
+    target = observed.target[near, :2]
+    scatter = weight @ (target - np.average(target, axis=0, weights=weight)) ** 2
+    left = weight @ residual[near, :2] ** 2
+    return bool(left.sum() > _UNRELATED**2 * scatter.sum())
+
+
+def _tell(notes: list[str], observed: Observed, solution: Solution) -> None:
+    if not observed.known.any():
+        notes.append("no photograph states an altitude: heights count from the cameras' own mean")
+    if not observed.photos:
+        return
+    if abs(solution.common[2]) > max(_GEOID_M, 3.0 * solution.sigma_shared[1]):
+        notes.append(
+            f"the photographs' altitudes lie {solution.common[2]:+.1f} m off the control points', as heights above the "
+            "sea level and above the ellipsoid do; the control points' are used"
+        )
+    change = observed.waves[-1] - observed.waves[0]
+    drift_m = float(change @ solution.drift)
+    std_m = math.sqrt(float(change @ solution.drift_covariance @ change))
+    if abs(drift_m) > max(_DRIFT_SIGMAS * std_m, solution.sigma_shared[1]):
+        notes.append(f"the altitudes drift by {drift_m:+.1f} m from the first photograph to the last")
+
+
+def _shared_noise(observed: Observed, solution: Solution, residual: Floats, away: Floats) -> tuple[float, float]:
+    """Standard deviations per axis, horizontal and vertical, of one position, or of one control point.
+
+    Receivers err by more than their robust deviation more often than a Gaussian does: what nine in ten residuals stay
+    within sets the measure. Positions count by their stated accuracy, as they do in the fit.
+    """
+    controls = observed.photos < len(observed.source)
+    rows = slice(observed.photos, None) if controls else slice(None)
+    weight = 1.0 / observed.base[rows]
+    typical = weight.sum(axis=0) / (weight**2).sum(axis=0)
+    believed = away[rows] <= 2.0 * _OUTLIER_SIGMAS
+    if not believed.any():
+        return solution.sigma_shared
+    rank = _tolerance_rank(int(believed.sum())) - 1
+    across = np.sort(np.linalg.norm(residual[rows, :2], axis=1)[believed] * weight[believed, 0])[rank]
+    horizontal = max(solution.sigma_shared[0], float(across * typical[0]) / _R90_PER_SIGMA)
+    if not controls:
+        return horizontal, solution.sigma_shared[1]
+    # Receivers' heights are believed by their robust deviation; surveyed ones that fit badly are a map that is bent.
+    upwards = np.sort(np.abs(residual[rows, 2])[believed] * weight[believed, 1])[rank]
+    return horizontal, max(solution.sigma_shared[1], float(upwards * typical[1]) / _R90_PER_SIGMA_1D)
 
 
 def _tolerance_rank(count: int) -> int:
@@ -199,49 +281,8 @@ def _tolerance_rank(count: int) -> int:
 
     The largest value where there are too few for that certainty.
     """
-    below = 0.0
-    for rank in range(1, count + 1):
-        below += math.comb(count, rank - 1) * 0.9 ** (rank - 1) * 0.1 ** (count - rank + 1)
-        if below >= 0.9:
-            return rank
-    return count
-
-
-def _noise(values: Floats, count: int, least: float) -> float:
-    """Robust standard deviation of residuals over their stated one: 1.4826 times the median absolute value.
-
-    Seven unknowns fit three positions exactly whatever their noise: few residuals are pooled with the stated one.
-    """
-    seen = 1.4826 * float(np.median(np.abs(values))) if len(values) else 1.0
-    trust = min(1.0, max(0.0, (count - 3) / 9.0))
-    return max(least, math.sqrt(trust * seen**2 + (1.0 - trust) * max(1.0, seen) ** 2))
-
-
-def _mean_direction(directions: Floats) -> Floats | None:
-    """The mean of unit vectors, None where they do not agree on one."""
-    mean = directions.mean(axis=0)
-    length = float(np.linalg.norm(mean))
-    return mean / length if length > 0.8 else None
-
-
-def _start(centers: Floats, target: Floats) -> tuple[float, Floats, Floats] | None:
-    """The similarity of the triple that leaves the smallest median residual; of all, where there are few."""
-    if len(centers) < _FEW:
-        scale, rotation, translation = umeyama(centers, target)
-        return (scale, rotation, translation) if math.isfinite(scale) and scale > 1e-9 else None
-    rng = np.random.default_rng(_SEED)
-    count = len(centers)
-    triples = list(itertools.islice(itertools.combinations(range(count), 3), _TRIPLES))
-    if math.comb(count, 3) > _TRIPLES:
-        triples = [tuple(rng.choice(count, 3, replace=False)) for _ in range(_TRIPLES)]
-    best: tuple[float, float, Floats, Floats] | None = None
-    for triple in triples:
-        chosen = list(triple)
-        scale, rotation, translation = umeyama(centers[chosen], target[chosen])
-        if not (math.isfinite(scale) and scale > 1e-9):
-            continue
-        away = np.linalg.norm(target - scale * centers @ rotation.T - translation, axis=1)
-        median = float(np.median(away))
-        if best is None or median < best[0]:
-            best = median, scale, rotation, translation
-    return None if best is None else best[1:]
+    ranks = np.arange(1, count)
+    # In logarithms, for binomials of more than a thousand leave the range of a float.
+    terms = count * math.log(0.1) + np.concatenate([[0.0], np.cumsum(np.log(9.0 * (count - ranks + 1) / ranks))])
+    enough = np.flatnonzero(np.cumsum(np.exp(terms)) >= 0.9)
+    return int(enough[0]) + 1 if len(enough) else count

@@ -168,7 +168,10 @@ def _position(row: dict[str, Any]) -> tuple[str, Position | None]:
     if lat is None or lon is None:
         raise ValueError(f"no {'lat' if lat is None else 'lon'}")
     if abs(lat) > 180.0 or abs(lon) > 360.0:
-        raise ValueError(f"lat {lat:g}, lon {lon:g} look like metres of a map grid (UTM); give WGS84 degrees")
+        raise ValueError(
+            f"lat {lat:.10g}, lon {lon:.10g} are no degrees, but look like metres of a map grid (UTM); "
+            "convert them to WGS84 latitude and longitude"
+        )
     if abs(lat) > 90.0:
         swapped = " (lat and lon are swapped?)" if abs(lon) <= 90.0 else ""
         raise ValueError(f"lat {lat:g} is not within -90 to 90{swapped}")

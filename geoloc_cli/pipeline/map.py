@@ -23,17 +23,17 @@ from geoloc_cli.contracts import ParallelMap
 from geoloc_cli.errors import MapDamaged, UsageError
 from geoloc_cli.features.local import unit_rows
 from geoloc_cli.features.match import match_unit
-from geoloc_cli.geo.earth import enu_from_geodetic
 from geoloc_cli.index.files import write_durable
 from geoloc_cli.index.reader import Index
 from geoloc_cli.index.rows import IndexedPhoto
 from geoloc_cli.maps import colmap, mapping
 from geoloc_cli.maps.folder import index_of, write_map
-from geoloc_cli.maps.georeference import Georeference, fit
+from geoloc_cli.maps.georeference import Georeference
 from geoloc_cli.maps.model import SparseModel
 from geoloc_cli.maps.pairs import apart_in_map, apart_on_earth, map_pairs
 from geoloc_cli.maps.poses import PosedPhoto
 from geoloc_cli.photos.intrinsics import guess_camera
+from geoloc_cli.pipeline.georeference import georeferenced
 from geoloc_cli.types import Camera
 
 Tell = Callable[[str, int], None]
@@ -232,24 +232,3 @@ def _read_matches(path: Path) -> list[NDArray[np.int32]] | None:
             return np.split(arrays["rows"], ends[:-1])
     except (OSError, ValueError, KeyError, zipfile.BadZipFile):
         return None
-
-
-def georeferenced(model: SparseModel, photos: Sequence[IndexedPhoto]) -> Georeference | None:
-    """Where a component lies, by the positions of its photographs; None where these do not tell."""
-    used = [(photo.path, photo.position) for photo in photos if photo.path in model.images and photo.position]
-    if len(used) < 3:
-        return None
-    places = [position for _, position in used]
-    lat = np.array([place.lat for place in places])
-    lon = np.array([place.lon for place in places])
-    alt = np.array([np.nan if place.alt_m is None else place.alt_m for place in places], np.float64)
-    known = alt[np.isfinite(alt)]
-    origin = (float(np.median(lat)), float(np.median(lon)), float(np.median(known)) if len(known) else 0.0)
-    positions = np.asarray(enu_from_geodetic(lat, lon, np.where(np.isfinite(alt), alt, origin[2]), origin), np.float64)
-    positions[~np.isfinite(alt), 2] = np.nan
-    # The radius of a position holds 90 %: 2.146 standard deviations of each axis.
-    stated = np.array([np.nan if place.radius_m is None else place.radius_m / 2.146 for place in places])
-    images = [model.images[path] for path, _ in used]
-    centers = np.stack([image.center_in_map for image in images])
-    ups = np.stack([-image.rotation[1] for image in images])
-    return fit([path for path, _ in used], centers, positions, stated, ups, origin)

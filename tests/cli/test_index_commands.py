@@ -143,17 +143,15 @@ def test_an_interrupted_build_keeps_what_is_done_and_is_finished(town: SmallTown
 def test_a_second_writer_waits_for_nobody(town: SmallTown, tmp_path: Path) -> None:
     index = tmp_path / "index"
     shutil.copytree(town.index, index)
-    hold = "import sys; from geoloc_cli.index.writer import IndexWriter; w = IndexWriter(sys.argv[1]); input()"
-    process = subprocess.Popen([sys.executable, "-c", hold, str(index)], stdin=subprocess.PIPE)
+    hold = (
+        "import sys; from geoloc_cli.index.writer import IndexWriter; w = IndexWriter(sys.argv[1]); print(1); input()"
+    )
+    command = [sys.executable, "-u", "-c", hold, str(index)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
-        deadline = time.monotonic() + 30
-        while True:
-            done = subprocess.run(
-                [*PROGRAM, "index", "compact", str(index)], capture_output=True, text=True, check=False
-            )
-            if done.returncode:
-                break
-            assert time.monotonic() < deadline
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"1\n"
+        done = subprocess.run([*PROGRAM, "index", "compact", str(index)], capture_output=True, text=True, check=False)
         assert done.returncode == 11
         assert f"geoloc: Another process is writing to the index in {index}" in done.stderr
         geoloc("index", "info", str(index))

@@ -76,7 +76,10 @@ def test_photo_is_found_by_its_path_from_here_from_the_file_and_by_its_end(
     [
         ("a.jpg,91,8", "line 3: lat 91 is not within -90 to 90 .lat and lon are swapped"),
         ("a.jpg,139.7,35.6", "swapped"),
-        ("a.jpg,5433210.5,396012.1", "line 3: lat 5.43321e.06, lon 396012 look like metres of a map grid .UTM."),
+        (
+            "a.jpg,5433210.5,396012.1",
+            "line 3: lat 5433210.5, lon 396012.1 are no degrees, but look like metres of a map grid .UTM.",
+        ),
         ("a.jpg,47,190", "lon 190 is not within -180 to 180"),
         ("a.jpg,north,8", "lat 'north' is not a number"),
         ("a.jpg,nan,8", "lat 'nan' is not a number"),

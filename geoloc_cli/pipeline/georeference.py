@@ -1,0 +1,247 @@
+"""A map's place on the Earth, from its photographs' positions and ground control points, and the signs of bad ones."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloc_cli.errors import UsageError
+from geoloc_cli.geo.earth import enu_from_geodetic, haversine_m, wrap_lon
+from geoloc_cli.index.reader import Index
+from geoloc_cli.index.rows import IndexedPhoto
+from geoloc_cli.maps.control import Triangulated, triangulate
+from geoloc_cli.maps.folder import index_of, open_map, read_manifest, write_map
+from geoloc_cli.maps.gcp import GroundPoint, read_gcp
+from geoloc_cli.maps.georeference import Controls, Georeference, fit
+from geoloc_cli.maps.gps_signs import far_away, heights, two_datums, why_not
+from geoloc_cli.maps.model import SparseModel
+from geoloc_cli.photos.positions import Positions
+from geoloc_cli.types import Position
+
+Floats = NDArray[np.float64]
+
+# r90 of a circular Gaussian is 2.146 standard deviations of each axis.
+_R90_PER_SIGMA = 2.146
+# Control points further from the photographs than this are those of another survey, or in another order.
+_ANOTHER_PLACE_M = 100_000.0
+_NOT_BELIEVED_SIGMAS = 5.0
+# What a manifest says of the map's files; the rest are facts that are kept.
+_OF_THE_FILES = ("schema", "components", "files")
+
+
+@dataclass(frozen=True, slots=True)
+class ControlFit:
+    """A control point of one component: its residual east, north, up [m], and how well its marks agree."""
+
+    name: str
+    residual_m: tuple[float, float, float]
+    believed: bool
+    marks: int
+    error_px: float
+    wrong_marks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A component's georeference, or the sentence that says why there is none; middle_std_m, edge_std_m: (3,) standard
+    deviations of the frame itself, east, north, up, at the middle of the cameras and at the farthest of them.
+    """
+
+    georeference: Georeference | None
+    reason: str | None = None
+    controls: tuple[ControlFit, ...] = ()
+    middle_std_m: tuple[float, float, float] | None = None
+    edge_std_m: tuple[float, float, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A surveyed point and where it was found in the map; std_m: its horizontal and vertical standard deviation."""
+
+    point: GroundPoint
+    found: Triangulated
+    std_m: tuple[float, float]
+
+
+def in_order(photos: Sequence[IndexedPhoto]) -> dict[str, Position]:
+    """Positions, where there are such, by path in the order in which the photographs were taken, as far as known."""
+    ordered = sorted(photos, key=lambda photo: (photo.taken_at or "", photo.path))
+    return {photo.path: photo.position for photo in ordered if photo.position}
+
+
+def georeferenced(model: SparseModel, photos: Sequence[IndexedPhoto]) -> Georeference | None:
+    """Where a component lies, by the positions of its photographs; None where these do not tell."""
+    return placed(model, in_order(photos)).georeference
+
+
+def reasons(folder: Path) -> list[str | None]:
+    """For each component of a map, why its photographs' positions give no georeference; None where they do."""
+    with Index.open(index_of(folder)) as index:
+        positions = in_order(index.all_photos())
+    return [placed(component.model, positions).reason for component in open_map(folder)]
+
+
+def georeference_map(
+    folder: Path, positions: Positions | None, gcp: Path | None, gcp_std_m: tuple[float, float]
+) -> list[Placed]:
+    """Fits every component of a map anew and writes it; positions win over those of its index.
+
+    gcp: a file as `maps/gcp.py` reads it; gcp_std_m: the horizontal and the vertical standard deviation of its points.
+    Raises MapMissing, MapDamaged, or UsageError where the control points are of another place.
+    """
+    points = [] if gcp is None else read_gcp(gcp)
+    components = open_map(folder)
+    with Index.open(index_of(folder)) as index:
+        photos = index.all_photos()
+    if positions is not None:
+        photos = [dataclasses.replace(p, position=positions.get(p.path) or p.position) for p in photos]
+    given = in_order(photos)
+    if positions is not None and len(positions) and not any(place.source == "file" for place in given.values()):
+        raise UsageError(f"--positions names no photo of {folder}; its paths must end as those of the photos do.")
+    sizes = {photo.path: (photo.width, photo.height) for photo in photos}
+    _check_place(points, given, gcp)
+    seen = [_seen(points, component.model, sizes, gcp_std_m) for component in components]
+    if points and not any(seen):
+        raise UsageError(
+            f"--gcp {gcp}: no point is marked in two photos of {folder} that agree on it; its fields are geo_x "
+            "geo_y geo_z im_x im_y photo name, with pixels of the upright photos."
+        )
+    answers = [placed(part.model, given, found) for part, found in zip(components, seen, strict=True)]
+    facts = {key: value for key, value in read_manifest(folder).items() if key not in _OF_THE_FILES}
+    facts["control_points"] = [
+        {"component": i, **dataclasses.asdict(c)} for i, answer in enumerate(answers) for c in answer.controls
+    ]
+    write_map(folder, [answer.georeference for answer in answers], facts)
+    return answers
+
+
+def _check_place(points: Sequence[GroundPoint], given: Mapping[str, Position], gcp: Path | None) -> None:
+    if not points or not given:
+        return
+    places = list(given.values())
+    lat, lon = np.array([p.lat for p in places]), np.array([p.lon for p in places])
+    away = min(float(np.median(haversine_m(point.lat, point.lon, lat, lon))) for point in points)
+    if away > _ANOTHER_PLACE_M:
+        raise UsageError(
+            f"--gcp {gcp}: its points lie {away / 1000:.0f} km from the photos; geo_x is the longitude or easting, "
+            "geo_y the latitude or northing, and line 1 names their projection."
+        )
+
+
+def _seen(
+    points: Sequence[GroundPoint], model: SparseModel, sizes: Mapping[str, tuple[int, int]], std_m: tuple[float, float]
+) -> list[Seen]:
+    """The points that are marked in two photographs of a component at least, and where they are in it."""
+    by_name: dict[str, list[str]] = {}
+    for path in model.images:
+        by_name.setdefault(Path(path).name, []).append(path)
+    found = []
+    for point in points:
+        images, pixels = [], []
+        for mark in point.marks:
+            wanted = Path(mark.photo).parts
+            paths = [p for p in by_name.get(Path(mark.photo).name, ()) if Path(p).parts[-len(wanted) :] == wanted]
+            if len(paths) > 1:
+                raise UsageError(f"--gcp: {mark.photo} is the name of {len(paths)} photos; give more of their paths.")
+            if not paths:
+                continue
+            image = model.images[paths[0]]
+            width, height = sizes.get(paths[0], (image.camera.width, image.camera.height))
+            if not (0.0 <= mark.x_px <= width and 0.0 <= mark.y_px <= height):
+                raise UsageError(
+                    f"--gcp: {point.name} at {mark.x_px - 0.5:g}, {mark.y_px - 0.5:g} lies outside of {mark.photo}, "
+                    f"which has {width} x {height} pixels; mark it in the photo of full size, upright."
+                )
+            images.append(image)
+            pixels.append((mark.x_px * image.camera.width / width, mark.y_px * image.camera.height / height))
+        triangulated = triangulate(images, np.array(pixels)) if len(images) >= 2 else None
+        if triangulated is not None:
+            found.append(Seen(point, triangulated, std_m))
+    return found
+
+
+def placed(model: SparseModel, positions: Mapping[str, Position], seen: Sequence[Seen] = ()) -> Placed:
+    """Where a component lies. positions: by path, in the order in which the photographs were taken."""
+    paths = [path for path in positions if path in model.images]
+    used = [positions[path] for path in paths]
+    images = [model.images[path] for path in paths]
+    centers = np.array([image.center_in_map for image in images]).reshape(-1, 3)
+    cam_from_map = np.array([image.rotation for image in images]).reshape(-1, 3, 3)
+    lat, lon = np.array([p.lat for p in used]), np.array([p.lon for p in used])
+    alt_m, mixed = heights(used)
+    if not used or (len(used) < 3 and len(seen) < 3):
+        return Placed(None, why_not(centers, cam_from_map, lat, lon, alt_m))
+    origin = _origin(lat, lon, alt_m)
+    in_enu = np.asarray(enu_from_geodetic(lat, lon, np.where(np.isfinite(alt_m), alt_m, origin[2]), origin), np.float64)
+    in_enu[~np.isfinite(alt_m), 2] = np.nan
+    stated = np.array([np.nan if p.radius_m is None else p.radius_m / _R90_PER_SIGMA for p in used])
+    controls = _controls(seen, origin)
+    found = fit(paths, centers, in_enu, stated, cam_from_map, origin, controls)
+    if found is None and controls is not None:
+        return Placed(
+            None,
+            "its control points contradict its photographs: the cameras would stand on their heads, or the points fit "
+            "nowhere; look whether easting and northing are exchanged, and whether each point is marked where it is",
+        )
+    if found is None:
+        return Placed(None, why_not(centers, cam_from_map, lat, lon, alt_m))
+    notes = [mixed, far_away(paths, lat, lon)]
+    up_m = np.array([found.residuals_m[path][2] for path in paths])
+    groups = two_datums(np.where(np.isfinite(alt_m), up_m, np.nan))
+    if groups is not None:
+        in_enu[groups[0], 2] = np.nan
+        found = fit(paths, centers, in_enu, stated, cam_from_map, origin, controls) or found
+        notes.append(groups[1])
+    found = dataclasses.replace(found, notes=(*(note for note in notes if note), *found.notes))
+    middle = centers.mean(axis=0)
+    far = centers[np.linalg.norm(centers - middle, axis=1).argmax()]
+    control_fits = () if controls is None else _control_fits(found, seen, controls)
+    return Placed(found, None, control_fits, _std_m(found, middle), _std_m(found, far))
+
+
+def _controls(seen: Sequence[Seen], origin: tuple[float, float, float]) -> Controls | None:
+    if not seen:
+        return None
+    lat, lon, alt_m = (np.array([getattr(s.point, name) for s in seen]) for name in ("lat", "lon", "alt_m"))
+    known = np.isfinite(alt_m)
+    in_enu = np.asarray(enu_from_geodetic(lat, lon, np.where(known, alt_m, origin[2]), origin), np.float64)
+    in_enu[~known, 2] = np.nan
+    return Controls(
+        np.stack([s.found.x_in_map for s in seen]),
+        in_enu,
+        np.array([s.std_m for s in seen], np.float64),
+        np.array([s.found.std for s in seen]),
+    )
+
+
+def _control_fits(found: Georeference, seen: Sequence[Seen], controls: Controls) -> tuple[ControlFit, ...]:
+    residual = np.nan_to_num(controls.in_enu - found.in_enu(controls.in_map))
+    sigma = np.array([found.horizontal_m, found.horizontal_m, found.vertical_m])
+    away = np.linalg.norm(residual / np.hypot(sigma, found.scale * controls.map_std[:, None]), axis=1)
+    return tuple(
+        ControlFit(
+            s.point.name, _three(r), bool(a < _NOT_BELIEVED_SIGMAS), s.found.used, s.found.error_px, s.found.wrong
+        )
+        for s, r, a in zip(seen, residual, away, strict=True)
+    )
+
+
+def _std_m(found: Georeference, x_in_map: Floats) -> tuple[float, float, float]:
+    return _three(np.sqrt(np.diag(found.frame_covariance(x_in_map))))
+
+
+def _three(values: Floats) -> tuple[float, float, float]:
+    a, b, c = (float(v) for v in values)
+    return a, b, c
+
+
+def _origin(lat: Floats, lon: Floats, alt_m: Floats) -> tuple[float, float, float]:
+    """The medians, about the first longitude: a survey may lie on both sides of the 180th meridian."""
+    known = alt_m[np.isfinite(alt_m)]
+    middle = lon[0] + float(np.median(wrap_lon(lon - lon[0])))
+    return float(np.median(lat)), float(wrap_lon(middle)), float(np.median(known)) if len(known) else 0.0
