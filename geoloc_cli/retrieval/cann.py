@@ -12,13 +12,13 @@ colour gives the pair
 
     s(r) = (1 - (r / p0)^(p1 / (1 - p1)))^((1 - p1) / p1),   p0 a little above the largest radius, p1 = `falloff`
 
-and the photo's score is the sum over the query's descriptors divided by their number: 0 to 1. A pair counts once, so
-a photo that repeats one descriptor five hundred times gains nothing by it.
+and the photo's score is the sum over the query's descriptors divided by their number, and by s of the smallest radius:
+0 to 1. A pair counts once, so a photo that repeats one descriptor five hundred times gains nothing by it.
 
 Two things differ from the paper. Descriptors are projected to `dims` principal axes: two at distance r share a cell of
-a grid with probability e^(-0.8 D / c) or so, and a cell may hold pairs as far apart as c r, so in 128 dimensions a few dozen
-grids need a c at which near and far hardly differ. 16 axes hold 70 % of RootSIFT's variance, and exact neighbours in
-them rank photos nearly as well as in all. And radii are measured in the root mean square distance of two unrelated
+a grid with probability e^(-0.8 D / c) or so, and a cell may hold pairs as far apart as c r, so in 128 dimensions a few
+dozen grids need a c at which near and far hardly differ. 16 axes hold 70 % of RootSIFT's variance, and exact neighbours
+in them rank photos nearly as well as in all. And radii are measured in the root mean square distance of two unrelated
 descriptors of the index, so that the same numbers serve learned features.
 """
 
@@ -204,7 +204,7 @@ class CannSearch:
         local = [unit_rows(index.local(row).descriptors[:taken]) for row in self._row_ids.tolist()]
         rows = np.concatenate(local) if local else np.zeros((0, 1), np.float32)
         self._scores = np.zeros(_NEVER + 1)
-        self._scores[: len(options.radii())] = options.score(options.radii())
+        self._scores[: len(options.radii())] = options.score(options.radii()) / options.score(options.radii()[:1])
         self._axes = Axes(rows[:: max(1, len(rows) // _SAMPLE)], options.dims) if len(rows) > 1 else None
         colours = np.repeat(np.arange(len(local)), [len(one) for one in local])
         self._grids = ColouredGrids(self._axes(rows) if self._axes else rows, colours, options)
