@@ -201,13 +201,19 @@ class CannSearch:
         self._lat = np.array([photo.position.lat for photo in photos], np.float64)
         self._lon = np.array([photo.position.lon for photo in photos], np.float64)
         taken = self._features_of_each(index, len(photos))
-        local = [unit_rows(index.local(row).descriptors[:taken]) for row in self._row_ids.tolist()]
-        rows = np.concatenate(local) if local else np.zeros((0, 1), np.float32)
+        # Views of the mapped index, projected one by one: all of them as float32 would take half as much as the grids.
+        local = [index.local(row).descriptors[:taken] for row in self._row_ids.tolist()]
+        total = sum(len(one) for one in local)
         self._scores = np.zeros(_NEVER + 1)
         self._scores[: len(options.radii())] = options.score(options.radii()) / options.score(options.radii()[:1])
-        self._axes = Axes(rows[:: max(1, len(rows) // _SAMPLE)], options.dims) if len(rows) > 1 else None
-        colours = np.repeat(np.arange(len(local)), [len(one) for one in local])
-        self._grids = ColouredGrids(self._axes(rows) if self._axes else rows, colours, options)
+        self._axes: Axes | None = None
+        points = np.zeros((0, options.dims), np.float32)
+        if total > 1:
+            step = max(1, total // _SAMPLE)
+            axes = self._axes = Axes(np.concatenate([unit_rows(one[::step]) for one in local]), options.dims)
+            points = np.concatenate([axes(unit_rows(one)) for one in local])
+        colours = np.repeat(np.arange(len(local)), [len(one) if total > 1 else 0 for one in local])
+        self._grids = ColouredGrids(points, colours, options)
 
     def size_bytes(self) -> int:
         """What the grids take."""

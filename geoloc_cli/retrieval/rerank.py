@@ -5,7 +5,8 @@ Before verification a candidate scores
     r = a * s + (1 - a) * exp(-d / tau)
 
 with s the similarity (a cosine, or the score of `retrieval/cann.py`; its scale does not matter) brought to 0..1 over
-the retrieved candidates (lowest 0, highest 1), d the distance to the prior in metres, tau half the prior's radius and a = 0.7; without a prior r = s. A verified candidate scores
+the retrieved candidates (lowest 0, highest 1), d the distance to the prior in metres, tau half the prior's radius and
+a = 0.7; without a prior r = s. A verified candidate scores
 
     1 + log10(1 + E) + r / 10
 

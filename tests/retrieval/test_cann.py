@@ -24,7 +24,7 @@ from geoloc_cli.pipeline.batch import locate_photos
 from geoloc_cli.pipeline.build import build_index
 from geoloc_cli.pipeline.describer import default_spec
 from geoloc_cli.pipeline.locate import LocateOptions
-from geoloc_cli.retrieval.cann import Axes, CannOptions, CannRetriever, ColouredGrids
+from geoloc_cli.retrieval.cann import Axes, CannOptions, CannRetriever, CannSearch, ColouredGrids
 from geoloc_cli.testing.coloured import nearest_of_each_colour
 from geoloc_cli.types import Fix, Position
 
@@ -80,14 +80,18 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> Index:
     return write_index(folder / "index", [photo(i, i) for i in range(STREET)])
 
 
+@pytest.fixture(scope="module")
+def search(street: Index) -> CannSearch:
+    return CannRetriever().over(street)
+
+
 def numbers(index: Index, rows: np.ndarray) -> list[int]:
     return [int(found.path.removesuffix(".jpg")) for found in index.photos(rows.tolist())]
 
 
-def test_photos_rank_as_exact_coloured_neighbours_rank_them(street: Index) -> None:
+def test_photos_rank_as_exact_coloured_neighbours_rank_them(street: Index, search: CannSearch) -> None:
     local = [unit_rows(street.local(one.row_id).descriptors) for one in street.all_photos()]
     rows, colours = np.concatenate(local), np.repeat(np.arange(STREET), [len(one) for one in local])
-    search = CannRetriever().over(street)
     first, rank = [], []
     for i in range(0, STREET, 2):
         query = photo(i + 0.2, 500 + i)
@@ -143,8 +147,7 @@ def test_a_repeated_structure_gains_nothing(tmp_path: Path) -> None:
     assert both[0] == both[1]
 
 
-def test_circles_bound_the_search_and_what_is_outside_comes_last(street: Index) -> None:
-    search = CannRetriever().over(street)
+def test_circles_bound_the_search_and_what_is_outside_comes_last(street: Index, search: CannSearch) -> None:
     query = photo(20.4, 77)
     free = search(query, 6)
     assert set(numbers(street, free.row_ids)[:2]) == {20, 21}
@@ -163,9 +166,11 @@ def test_circles_bound_the_search_and_what_is_outside_comes_last(street: Index) 
     assert len(search(query, 6, [Circle(-47.0, 8.0, 1000.0)]).row_ids) == 0
 
 
-def test_the_same_seed_finds_the_same_in_whatever_parts(street: Index, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_same_seed_finds_the_same_in_whatever_parts(
+    street: Index, search: CannSearch, monkeypatch: pytest.MonkeyPatch
+) -> None:
     query = photo(11.4, 78)
-    scores = CannRetriever().over(street).scores(query)
+    scores = search.scores(query)
     other = CannRetriever(replace(OPTIONS, seed=1)).over(street).scores(query)
     assert not np.array_equal(scores, other)
     assert np.abs(scores - other).max() < 0.2 * scores.max()
@@ -173,9 +178,8 @@ def test_the_same_seed_finds_the_same_in_whatever_parts(street: Index, monkeypat
     assert CannRetriever().over(street).scores(query) == pytest.approx(scores, abs=1e-12)
 
 
-def test_the_grids_take_what_was_promised_and_no_more(street: Index) -> None:
+def test_the_grids_take_what_was_promised_and_no_more(street: Index, search: CannSearch) -> None:
     count = len(OPTIONS.radii()) * OPTIONS.grids_of(OPTIONS.dims)
-    search = CannRetriever().over(street)
     assert search.size_bytes() <= 8 * count * 300 * STREET
     scarce = CannRetriever(replace(OPTIONS, memory_mb=4)).over(street)
     assert scarce.size_bytes() <= 4_000_000
@@ -184,8 +188,7 @@ def test_the_grids_take_what_was_promised_and_no_more(street: Index) -> None:
         CannRetriever(replace(OPTIONS, memory_mb=1)).over(street)
 
 
-def test_nothing_to_search_by_and_nothing_to_search_in(street: Index, tmp_path: Path) -> None:
-    search = CannRetriever().over(street)
+def test_nothing_to_search_by_and_nothing_to_search_in(search: CannSearch, tmp_path: Path) -> None:
     with pytest.raises(TooFewFeatures):
         search(featured(WORLD[:7]), 5)
     one = write_index(tmp_path / "one", [featured(WORLD[:50])])
