@@ -6,7 +6,7 @@ specs and records travel between processes, built backends never do. Arrays are 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from geoloc_cli.features.local import LocalFeatures
+    from geoloc_cli.index.reader import Circle, Index, SearchResult
     from geoloc_cli.types import Belief, Failure, Fix, Photo, PriorGuess
 
 Item = TypeVar("Item")
@@ -66,6 +67,27 @@ class Matcher(Protocol):
     def match(self, query: LocalFeatures, reference: LocalFeatures) -> NDArray[np.int32]:
         """Returns (M, 2) int32: row of the query's keypoint, row of the reference's; each at most once."""
         ...
+
+
+class Search(Protocol):
+    """One photo's local features -> the indexed photos that may show its place."""
+
+    def __call__(
+        self, features: LocalFeatures, k: int, within: Sequence[Circle] | None = None, outside_k: int = 0
+    ) -> SearchResult:
+        """The k best inside the circles (everywhere without any), then the outside_k best elsewhere.
+
+        Raises TooFewFeatures where there is nothing to search by.
+        """
+        ...
+
+
+class Retriever(Protocol):
+    """A way of searching an index; `over` reads what it needs of one that is open, once for each process."""
+
+    name: str
+
+    def over(self, index: Index) -> Search: ...
 
 
 class PoseSolver(Protocol):

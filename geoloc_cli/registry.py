@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl
 from geoloc_cli.errors import MissingExtra, UnknownBackend
 
 GROUP = "geoloc.backends"
-KINDS = ("prior", "features", "descriptor", "matcher")
+KINDS = ("prior", "features", "descriptor", "retriever", "matcher")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +59,19 @@ BUILTIN: tuple[Backend, ...] = (
         "vlad",
         "geoloc_cli.descriptors.vlad:VladDescriptor",
         "VLAD of local features, its vocabulary learned from the indexed photos",
+    ),
+    Backend(
+        "retriever",
+        "vlad",
+        "geoloc_cli.pipeline.retriever:VladRetriever",
+        "the index's global descriptor: one vector a photo",
+    ),
+    Backend(
+        "retriever",
+        "cann",
+        "geoloc_cli.retrieval.cann:CannRetriever",
+        "local descriptors directly, no global one: constrained approximate nearest neighbours",
+        "CannOptions",
     ),
     Backend(
         "prior",

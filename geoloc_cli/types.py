@@ -126,8 +126,9 @@ class Belief:
 class Candidate:
     """An indexed photo that may show the query's place, with the evidence for it; a map's photo may have no place.
 
-    `similarity` is the cosine of the global descriptors; `matches` and `inliers` are None until verified; `score` is
-    what the candidates are ordered by (the formula is stated in `retrieval/rerank.py`).
+    `similarity` is the cosine of the global descriptors, or with the retriever `cann` its score from 0 to 1; `matches`
+    and `inliers` are None until verified; `score` is what the candidates are ordered by (the formula is stated in
+    `retrieval/rerank.py`).
     """
 
     photo: str

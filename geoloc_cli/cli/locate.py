@@ -31,6 +31,9 @@ def locate(
     format: str = typer.Option(
         None, "--format", metavar="|".join(output.FORMATS), help="Default: table on a terminal, jsonl in a pipe."
     ),
+    retriever: str = typer.Option(
+        "vlad", "--retriever", metavar="NAME", help="How candidates are found: vlad, or cann; see `geoloc backends`."
+    ),
     top_k: int = typer.Option(15, "--top-k", min=1, help="Candidates that are retrieved and verified."),
     explain: bool = typer.Option(
         False, "--explain", help="The evidence of every candidate, not of the best five alone."
@@ -70,7 +73,7 @@ def locate(
     todo = [path for path in paths if path not in done.answers]
     counts = {"ok": 0, "unlocated": 0, "error": 0}
     with bar(len(paths), quiet) as shown:
-        fresh = locate_photos(searched, todo, chosen, LocalPool(workers), prior, cache, stage)
+        fresh = locate_photos(searched, todo, chosen, LocalPool(workers), prior, cache, stage, retriever)
         try:
             for answer in _in_order(paths, done, fresh):
                 counts[answer.status if isinstance(answer, Fix) else "error"] += 1

@@ -27,12 +27,16 @@ def locate_photos(
     priors: Iterable[str] = (),
     cache: str | None = None,
     pose: dict[str, Any] | None = None,
+    retriever: str = "vlad",
 ) -> Iterator[Fix | Failure]:
     """One answer for each path, in their order. Raises the index's RunErrors before the first photo is read.
 
     pose: `pipeline.posing.stage_spec` of the map that poses are looked for in, where they are.
+    retriever: the name of the search, with its options if any, as in `cann?features=1000`.
     """
+    create("retriever", parse(retriever))
     spec = {"index": str(index), "options": asdict(options), "priors": list(priors), "cache": cache, "pose": pose}
+    spec["retriever"] = retriever
     with Index.open(index) as opened:
         # An index that cannot serve is refused here, once, and not in every worker.
         features_of(opened)
@@ -51,7 +55,8 @@ def build_locator(spec: dict[str, Any]) -> Callable[[str], Fix | Failure]:
     stage = None
     if spec.get("pose"):
         stage = PoseStage(Path(spec["pose"]["map"]), override_of(spec["pose"]["camera"])).pose
-    locator = Locator(index, features, build_descriptor(index), max_size_px, options, _asker(priors), stage)
+    search = create("retriever", parse(spec["retriever"])).over(index)
+    locator = Locator(index, features, search, max_size_px, options, _asker(priors), stage)
     return locator.locate
 
 

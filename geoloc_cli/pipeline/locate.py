@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from geoloc_cli.contracts import Descriptor, Features
+from geoloc_cli.contracts import Features, Search
 from geoloc_cli.errors import PhotoError, TooFewFeatures, UsageError
 from geoloc_cli.features.local import LocalFeatures
 from geoloc_cli.geo.belief import credible_radius_m, from_components, mass_within
@@ -75,7 +75,7 @@ class Locator:
         self,
         index: Index,
         features: Features,
-        descriptor: Descriptor,
+        search: Search,
         max_size_px: int,
         options: LocateOptions | None = None,
         ask_prior: Callable[[str], tuple[Belief, PriorGuess] | None] | None = None,
@@ -85,7 +85,7 @@ class Locator:
 
         pose(fix, features, verified paths) gives a located photo's fix its pose.
         """
-        self._index, self._features, self._descriptor = index, features, descriptor
+        self._index, self._features, self._retrieve = index, features, search
         self._max_size_px = max_size_px
         self._options = options or LocateOptions()
         self._options.check()
@@ -100,27 +100,25 @@ class Locator:
             prior = self._ask_prior(path) if self._ask_prior else None
             watch.lap("prior")
             features = self._features.extract(picture.pixels)
-            try:
-                vector = self._descriptor.describe(features)
-            except TooFewFeatures:
-                return _unlocated(path, "too_few_matches", prior, (), watch)
             watch.lap("describe")
         except PhotoError as error:
             return Failure(path, error.code, str(error))
-        return self._search(path, features, vector, prior, watch)
+        return self._search(path, features, prior, watch)
 
     def _search(
         self,
         path: str,
         features: LocalFeatures,
-        vector: np.ndarray,
         prior: tuple[Belief, PriorGuess] | None,
         watch: Stopwatch,
     ) -> Fix:
         options = self._options
         near = list(options.near) + ([_search_circle(prior[1])] if prior else [])
         outside = max(1, round(options.top_k * options.outside_share)) if near else 0
-        hits = self._index.search(vector, options.top_k - outside, within=near or None, outside_k=outside)
+        try:
+            hits = self._retrieve(features, options.top_k - outside, within=near or None, outside_k=outside)
+        except TooFewFeatures:
+            return _unlocated(path, "too_few_matches", prior, (), watch)
         photos = self._index.photos([int(i) for i in hits.row_ids])
         watch.lap("search")
         if not photos:

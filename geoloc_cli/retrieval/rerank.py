@@ -4,8 +4,9 @@ Before verification a candidate scores
 
     r = a * s + (1 - a) * exp(-d / tau)
 
-with s the cosine similarity brought to 0..1 over the retrieved candidates (lowest 0, highest 1), d the distance to the
-prior in metres, tau half the prior's radius and a = 0.7; without a prior r = s. A verified candidate scores
+with s the similarity (a cosine, or the score of `retrieval/cann.py`; its scale does not matter) brought to 0..1 over
+the retrieved candidates (lowest 0, highest 1), d the distance to the prior in metres, tau half the prior's radius and
+a = 0.7; without a prior r = s. A verified candidate scores
 
     1 + log10(1 + E) + r / 10
 
@@ -26,7 +27,7 @@ SIMILARITY_SHARE = 0.7
 def first_scores(
     similarities: NDArray[np.float32], prior_distance_m: NDArray[np.float64] | None, prior_radius_m: float | None
 ) -> NDArray[np.float64]:
-    """r of each candidate; similarities: (n,) cosines, prior_distance_m: (n,) metres or None without a prior."""
+    """r of each candidate; similarities: (n,), prior_distance_m: (n,) metres or None without a prior."""
     cosine = similarities.astype(np.float64)
     span = float(np.ptp(cosine)) if len(cosine) else 0.0
     scaled = (cosine - cosine.min()) / span if span > 0 else np.ones(len(cosine))
