@@ -198,8 +198,9 @@ class CannSearch:
         self._options = options
         photos = index.all_photos()
         self._row_ids = np.array([photo.row_id for photo in photos], np.int64)
-        self._lat = np.array([photo.position.lat for photo in photos], np.float64)
-        self._lon = np.array([photo.position.lon for photo in photos], np.float64)
+        # A photo without a position lies in no circle.
+        self._lat = np.array([photo.position.lat if photo.position else np.nan for photo in photos])
+        self._lon = np.array([photo.position.lon if photo.position else np.nan for photo in photos])
         taken = self._features_of_each(index, len(photos))
         # Views of the mapped index, projected one by one: all of them as float32 would take half as much as the grids.
         local = [index.local(row).descriptors[:taken] for row in self._row_ids.tolist()]
