@@ -23,7 +23,9 @@ def locate(
     photos: list[str] = options.PHOTOS,
     index: str = typer.Option(None, "--index", metavar="DIR", help="The index's folder."),
     map: str = typer.Option(None, "--map", metavar="DIR", help="A map's folder instead: it carries its own index."),
-    pose: bool = typer.Option(False, "--pose", help="How the camera was held, too; needs --map."),
+    pose: bool = typer.Option(
+        False, "--pose", help="How the camera was held, too; without --map in maps made on demand."
+    ),
     near: list[str] = typer.Option(
         [], "--near", metavar="LAT,LON,RADIUS", help="Search here first (metres, or 2km); may be given several times."
     ),
@@ -98,15 +100,12 @@ def _where(
     """The index to be searched, and what the pose stage is built of, where one is asked for."""
     if (index is None) == (map is None):
         raise UsageError("Give --index DIR or --map DIR, and not both: a map carries its own index.")
-    if map is None:
-        if pose:
-            raise UsageError("--pose needs --map DIR; make one with `geoloc map build PHOTOS --map DIR`.")
-        return str(index), None
     from geoloc_cli.maps.folder import index_of, read_manifest
     from geoloc_cli.pipeline.posing import stage_spec
 
-    read_manifest(Path(map))
-    return str(index_of(Path(map))), stage_spec(map, override) if pose else None
+    if map is not None:
+        read_manifest(Path(map))
+    return str(index if map is None else index_of(Path(map))), stage_spec(map, override) if pose else None
 
 
 def _in_order(paths: list[str], done: _Answered, fresh: Iterator[Fix | Failure]) -> Iterator[Fix | Failure]:

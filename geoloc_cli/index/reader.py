@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from geoloc_cli.errors import IndexDamaged, IndexMissing
 from geoloc_cli.features.local import LocalFeatures
+from geoloc_cli.geo.earth import haversine_m
 from geoloc_cli.index import database as db
 from geoloc_cli.index import derived
 from geoloc_cli.index.files import damaged, inside, map_file, sha256_of
@@ -178,6 +179,17 @@ class Index:
         vector: (dim,) float32 of unit length.
         """
         return search(self._order(), vector, k, within, outside_k)
+
+    def around(self, row_id: int, alike: int, near: int) -> list[int]:
+        """Rows of other photos: the `alike` most similar to one, best first, then the `near` nearest of the rest."""
+        ordered = self._order()
+        at = int(np.flatnonzero(ordered.row_ids == row_id)[0])
+        found = self.search(ordered.vectors[at], alike + 1).row_ids.tolist()
+        rows = [row for row in found if row != row_id][:alike]
+        away = np.asarray(haversine_m(ordered.lat[at], ordered.lon[at], ordered.lat, ordered.lon))
+        order = np.argsort(away, kind="stable")[: alike + near + 1]  # those without a place come last
+        others = [int(ordered.row_ids[i]) for i in order if np.isfinite(away[i])]
+        return rows + [row for row in others if row != row_id and row not in rows][:near]
 
     def _order(self) -> derived.Ordered:
         if self._ordered is None:

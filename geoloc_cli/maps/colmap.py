@@ -28,6 +28,7 @@ def library() -> Any:
     import pycolmap
 
     pycolmap.set_random_seed(SEED)
+    pycolmap.logging.minloglevel = 3  # what it says of photos that make no map, we say ourselves
     return pycolmap
 
 

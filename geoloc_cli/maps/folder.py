@@ -43,7 +43,7 @@ def index_of(folder: Path) -> Path:
 
 def write_map(folder: Path, georeferences: list[Georeference | None], facts: dict[str, Any]) -> None:
     """Names the models in sparse/ and their georeferences as the map; facts are kept in the manifest as they are."""
-    body = json.dumps([_plain(g) for g in georeferences], allow_nan=False, indent=1)
+    body = json.dumps([georeference_to_json(g) for g in georeferences], allow_nan=False, indent=1)
     write_durable(folder, "georeference.json", [body.encode()])
     files = [folder / "georeference.json", *sorted(p for p in (folder / "sparse").rglob("*") if p.is_file())]
     manifest = {
@@ -82,7 +82,7 @@ def open_map(folder: Path) -> list[Component]:
         if not inside or not path.is_file() or sha256_of(path) != sha256:
             raise MapDamaged(f"{path} is missing or is not what was written; build the map again.")
     try:
-        georeferences = [_parsed(g) for g in json.loads((folder / "georeference.json").read_bytes())]
+        georeferences = [georeference_from_json(g) for g in json.loads((folder / "georeference.json").read_bytes())]
     except (ValueError, KeyError, TypeError) as error:
         raise MapDamaged(f"{folder / 'georeference.json'} is no georeference; build the map again.") from error
     return [
@@ -91,7 +91,7 @@ def open_map(folder: Path) -> list[Component]:
     ]
 
 
-def _plain(georeference: Georeference | None) -> dict[str, Any] | None:
+def georeference_to_json(georeference: Georeference | None) -> dict[str, Any] | None:
     if georeference is None:
         return None
     g = georeference
@@ -109,7 +109,7 @@ def _plain(georeference: Georeference | None) -> dict[str, Any] | None:
     }
 
 
-def _parsed(values: dict[str, Any] | None) -> Georeference | None:
+def georeference_from_json(values: dict[str, Any] | None) -> Georeference | None:
     if values is None:
         return None
     lat, lon, alt_m = values["origin"]

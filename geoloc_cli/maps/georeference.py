@@ -101,7 +101,9 @@ def fit(
     origin: tuple[float, float, float],
     controls: Controls | None = None,
 ) -> Georeference | None:
-    """None where there are fewer than three positions, all are at one spot, or they contradict the map.
+    """None where there are fewer than two positions, all are at one spot, or they contradict the map.
+
+    Two are a line, and as good as their distance is to their noise.
 
     They contradict it where the residuals are as large as the positions' own scatter, or where the cameras would
     stand on their heads, which is what mirrored positions do to a flat map; `maps/gps_signs.py` says which.
@@ -146,7 +148,7 @@ def fit(
 
 def _observed(centers: Floats, positions: Floats, stated_m: Floats, controls: Controls | None) -> Observed | None:
     count = len(centers)
-    if count < 3 and (controls is None or len(controls.in_map) < 3):
+    if count < 2 and (controls is None or len(controls.in_map) < 3):
         return None
     base = np.where(np.isfinite(stated_m), np.maximum(stated_m, _BEST_M), _USUAL_M)
     base = np.repeat(base[:, None], 2, axis=1)

@@ -100,8 +100,8 @@ def why_not(
 
     centers: (N, 3) and cam_from_map: (N, 3, 3) in map; lat, lon, alt_m: (N,), NaN where no altitude is known.
     """
-    if len(lat) < 3:
-        return f"{len(lat)} of its photographs have a position, and three are needed; give more by --positions"
+    if len(lat) < 2:
+        return f"{len(lat)} of its photographs has a position, and two are needed; give more by --positions"
     if float(haversine_m(lat[0], lon[0], lat, lon).max()) < _SAME_SPOT_M:
         return (
             f"all its photographs state the same position ({lat[0]:.6f}, {lon[0]:.6f}); give true ones by --positions"

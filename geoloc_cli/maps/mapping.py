@@ -16,6 +16,10 @@ from geoloc_cli.maps.colmap import MIN_MATCHES, SEED, library, read_reconstructi
 Floats = NDArray[np.float64]
 # A lens's centre is looked for where so many photos share it, and believed within this share of the longer side.
 _CENTRE_IMAGES = 5
+# First pairs that are tried where a dozen photos are all there is; COLMAP's own 200 take ten seconds of them.
+_FEW_TRIALS = 20
+# Of pairs with less than a quarter of right matches; they add little to a small map, and take most of its time.
+_FEW_SAMPLES = 1000
 _CENTRE_SHARE = 0.05
 
 
@@ -27,17 +31,18 @@ def reconstruct(
     photos: int,
     folder: Path,
     on_image: Callable[[], None],
+    *,
+    one: bool = False,
 ) -> list[Path]:
     """Verifies the pairs and maps incrementally; one folder for each component, the largest first.
 
     Where less than two thirds of the photos are registered, it is tried again with what a walk straight ahead needs: a
     first pair of small angle, few inliers, and intrinsics that stay as they were stated. held, guessed: ids of cameras
-    whose intrinsics are known, or of which nothing is.
+    whose intrinsics are known, or of which nothing is. one: the first component alone, and without much searching for
+    where to begin.
     """
     pycolmap = library()
-    listed = database.with_suffix(".pairs")
-    listed.write_text("".join(f"{a} {b}\n" for a, b in pairs))
-    pycolmap.verify_matches(database, listed)
+    _verify(database, pairs, _FEW_SAMPLES if one else None)
     best: dict[int, Any] = {}
     for attempt in ("usual", "ahead"):
         options = pycolmap.IncrementalPipelineOptions()
@@ -45,6 +50,13 @@ def reconstruct(
         options.min_model_size = 3
         options.random_seed = SEED
         options.constant_cameras = held
+        if one:
+            options.multiple_models = False
+            options.min_model_size = 2
+            options.triangulation.ignore_two_view_tracks = photos > 2
+            options.init_num_trials = _FEW_TRIALS
+            options.ba_global_max_refinements = 2
+            options.mapper.max_reg_trials = 1
         options.num_threads = len(os.sched_getaffinity(0))
         # Houses of the same build match by up to 25 keypoints, and one such pair twists a town.
         options.min_num_matches = 30
@@ -70,6 +82,18 @@ def reconstruct(
     for model in best.values():
         _find_centres(model, guessed)
     return _written(sorted(best.values(), key=lambda model: -model.num_reg_images()), folder)
+
+
+def _verify(database: Path, pairs: Sequence[tuple[str, str]], samples: int | None) -> None:
+    """Two-view geometries of the pairs in a database; samples: at most so many for each."""
+    pycolmap = library()
+    listed = database.with_suffix(".pairs")
+    listed.write_text("".join(f"{a} {b}\n" for a, b in pairs))
+    options = pycolmap.TwoViewGeometryOptions()
+    options.ransac.random_seed = SEED
+    if samples is not None:
+        options.ransac.max_num_trials = samples
+    pycolmap.verify_matches(database, listed, options)
 
 
 def _written(models: Sequence[Any], folder: Path) -> list[Path]:
@@ -117,9 +141,7 @@ def triangulate(
 ) -> list[Path]:
     """Points seen from cameras whose poses are known; poses: by name, cam_from_map rotation and translation."""
     pycolmap = library()
-    listed = database.with_suffix(".pairs")
-    listed.write_text("".join(f"{a} {b}\n" for a, b in pairs))
-    pycolmap.verify_matches(database, listed)
+    _verify(database, pairs, None)
     model = pycolmap.Reconstruction()
     opened = pycolmap.Database.open(database)
     try:

@@ -71,7 +71,7 @@ def robust_start(
     points are fitted by least squares.
     """
     count = len(source)
-    if count < 3:
+    if count < 2:
         return None
     if count < _FEW:
         groups = np.arange(count)[None]

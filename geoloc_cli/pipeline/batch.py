@@ -11,9 +11,8 @@ from geoloc_cli.contracts import ParallelMap, Prior
 from geoloc_cli.index.reader import Circle, Index
 from geoloc_cli.photos.exif import read_photo
 from geoloc_cli.pipeline.describer import build_descriptor, features_of
-from geoloc_cli.pipeline.extract import override_of
 from geoloc_cli.pipeline.locate import LocateOptions, Locator
-from geoloc_cli.pipeline.posing import PoseStage
+from geoloc_cli.pipeline.posing import build_stage
 from geoloc_cli.registry import create, parse
 from geoloc_cli.retrieval.verify import VerifyOptions
 from geoloc_cli.types import Belief, Failure, Fix, PriorGuess
@@ -31,7 +30,7 @@ def locate_photos(
 ) -> Iterator[Fix | Failure]:
     """One answer for each path, in their order. Raises the index's RunErrors before the first photo is read.
 
-    pose: `pipeline.posing.stage_spec` of the map that poses are looked for in, where they are.
+    pose: `pipeline.posing.stage_spec`, where poses are asked for.
     retriever: the name of the search, with its options if any, as in `cann?features=1000`.
     """
     create("retriever", parse(retriever))
@@ -54,7 +53,7 @@ def build_locator(spec: dict[str, Any]) -> Callable[[str], Fix | Failure]:
     priors = [create("prior", parse(name)) for name in spec["priors"]]
     stage = None
     if spec.get("pose"):
-        stage = PoseStage(Path(spec["pose"]["map"]), override_of(spec["pose"]["camera"])).pose
+        stage = build_stage(spec["pose"], index, spec["cache"]).pose
     search = create("retriever", parse(spec["retriever"])).over(index)
     locator = Locator(index, features, search, max_size_px, options, _asker(priors), stage)
     return locator.locate

@@ -174,7 +174,7 @@ def placed(model: SparseModel, positions: Mapping[str, Position], seen: Sequence
     cam_from_map = np.array([image.rotation for image in images]).reshape(-1, 3, 3)
     lat, lon = np.array([p.lat for p in used]), np.array([p.lon for p in used])
     alt_m, mixed = heights(used)
-    if not used or (len(used) < 3 and len(seen) < 3):
+    if not used or (len(used) < 2 and len(seen) < 3):
         return Placed(None, why_not(centers, cam_from_map, lat, lon, alt_m))
     origin = _origin(lat, lon, alt_m)
     in_enu = np.asarray(enu_from_geodetic(lat, lon, np.where(np.isfinite(alt_m), alt_m, origin[2]), origin), np.float64)

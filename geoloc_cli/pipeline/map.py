@@ -38,11 +38,11 @@ from geoloc_cli.types import Camera
 
 Tell = Callable[[str, int], None]
 # All keypoints of both, and a ratio looser than Lowe's: a walk straight ahead falls into pieces without them.
-_MAX_QUERY = 4096
-_RATIO = 0.85
+MAX_QUERY = 4096
+RATIO = 0.85
 _PAIRS_IN_FILE = 100
 # Rounds of bundle adjustment with positions, for components of this many photographs, and the least noise believed.
-_ADJUSTMENTS = 3
+ADJUSTMENTS = 3
 _LEAST_ADJUSTED = 7
 _LEAST_STD_M = 0.02
 
@@ -90,7 +90,7 @@ def build_map(
         away = _apart(poses) if poses else apart_on_earth([photo.position for photo in photos])
         pairs = map_pairs(vectors, away, options.alike, options.near)
         matches = _matched(folder, work, photos, pairs, parallel_map, tell)
-        mapped = [_map_photo(index, photo, posed) for photo in photos]
+        mapped = [map_photo(index, photo, posed) for photo in photos]
         tell("mapping", 0)
         database = work / "database.db"
         listed, held, guessed = colmap.write_database(database, mapped, matches)
@@ -108,7 +108,7 @@ def build_map(
         target = folder / "sparse" / str(rank)
         shutil.move(path, target)
         colmap.rename_images(target, names)
-        model, georeference = _adjusted(target, photos, 0 if posed else _ADJUSTMENTS, tell)
+        model, georeference = adjusted(target, photos, 0 if posed else ADJUSTMENTS, tell)
         found.append(model)
         georeferences.append(georeference)
     registered = {path for model in found for path in model.images}
@@ -123,7 +123,7 @@ def _apart(poses: Sequence[PosedPhoto]) -> Callable[[NDArray[np.int64]], NDArray
     return apart_in_map(np.stack([p.center_in_map for p in poses]), np.stack([p.rotation[2] for p in poses]))
 
 
-def _adjusted(
+def adjusted(
     folder: Path, photos: Sequence[IndexedPhoto], rounds: int, tell: Tell
 ) -> tuple[SparseModel, Georeference | None]:
     """The model after bundle adjustments with its photographs' positions, each with the noise that the last one left.
@@ -164,7 +164,8 @@ def camera_key(camera: Camera | None, path: str) -> str:
     return json.dumps([camera.model, camera.width, camera.height, *camera.params, camera.source])
 
 
-def _map_photo(index: Index, photo: IndexedPhoto, posed: Mapping[str, PosedPhoto] | None) -> colmap.MapPhoto:
+def map_photo(index: Index, photo: IndexedPhoto, posed: Mapping[str, PosedPhoto] | None = None) -> colmap.MapPhoto:
+    """What mapping needs of a photo; a camera stated with its pose wins."""
     local = index.local(photo.row_id)
     stated = posed[photo.path].camera if posed else None
     camera = stated or photo.camera
@@ -185,7 +186,7 @@ def _matched(
     names = []
     for group in groups:
         rows = [[photos[i].sha256, photos[j].sha256] for i, j in group]
-        names.append(hashlib.sha256(json.dumps([rows, _MAX_QUERY, _RATIO]).encode()).hexdigest()[:24] + ".npz")
+        names.append(hashlib.sha256(json.dumps([rows, MAX_QUERY, RATIO]).encode()).hexdigest()[:24] + ".npz")
     missing = [k for k, name in enumerate(names) if _read_matches(work / name) is None]
     spec = {"index": str(index_of(folder))}
     items = [[(photos[i].row_id, photos[j].row_id) for i, j in groups[k]] for k in missing]
@@ -215,7 +216,7 @@ def build_matcher(spec: dict[str, Any]) -> Callable[[list[tuple[int, int]]], lis
             kept[row] = unit_rows(index.local(row).descriptors)
         return kept[row]
 
-    return lambda pairs: [match_unit(unit(i)[:_MAX_QUERY], unit(j), _RATIO) for i, j in pairs]
+    return lambda pairs: [match_unit(unit(i)[:MAX_QUERY], unit(j), RATIO) for i, j in pairs]
 
 
 def _write_matches(work: Path, name: str, matches: Sequence[NDArray[np.int32]]) -> None:

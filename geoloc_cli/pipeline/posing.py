@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -12,37 +12,37 @@ import numpy as np
 from geoloc_cli.features.local import LocalFeatures
 from geoloc_cli.geo.earth import haversine_m
 from geoloc_cli.index.reader import Index
-from geoloc_cli.maps.folder import index_of, open_map
+from geoloc_cli.maps.folder import Component, open_map
+from geoloc_cli.maps.georeference import Georeference
 from geoloc_cli.photos.exif import read_photo
 from geoloc_cli.photos.intrinsics import CameraOverride
+from geoloc_cli.pipeline.extract import override_of
 from geoloc_cli.pipeline.map import camera_key, camera_of
+from geoloc_cli.pipeline.ondemand import LocalMaps
 from geoloc_cli.pose.answer import place_of, pose_record
-from geoloc_cli.pose.estimate import NoPose, PoseOptions, estimate_pose
+from geoloc_cli.pose.estimate import NoPose, PoseFound, PoseOptions, estimate_pose
 from geoloc_cli.pose.solve import PoseLibSolver
+from geoloc_cli.store import Store
 from geoloc_cli.types import Camera, Fix
+
+# Named maps to be tried, the likeliest first, for a photo that was verified against these.
+Maps = Callable[[Sequence[str]], Iterable[tuple[str, Component]]]
 
 # A pose farther from where retrieval places the photo than this many of its radii is not believed.
 _FARTHEST_RADII = 5.0
 
 
 class PoseStage:
-    """Poses photos in one map; keeps the map and its index open."""
+    """Poses photos in maps of the photos of one index; keeps both open."""
 
-    def __init__(self, folder: Path, override: CameraOverride | None = None) -> None:
-        self._folder, self._override = folder, override
-        self._components = open_map(folder)
-        self._index = Index.open(index_of(folder))
-        photos = self._index.all_photos()
+    def __init__(self, index: Index, maps: Maps, override: CameraOverride | None = None) -> None:
+        self._index, self._maps, self._override = index, maps, override
+        photos = index.all_photos()
         self._rows = {photo.path: photo.row_id for photo in photos}
-        self._cameras: dict[str, Camera] = {}
-        for photo in photos:
-            for component in self._components:
-                image = component.model.images.get(photo.path)
-                if image is not None:
-                    self._cameras.setdefault(camera_key(photo.camera, photo.path), image.camera)
+        self._keys = {photo.path: camera_key(photo.camera, photo.path) for photo in photos}
         self._solver, self._options = PoseLibSolver(), PoseOptions()
 
-    def cameras(self, path: str, width: int, height: int) -> list[Camera]:
+    def cameras(self, path: str, width: int, height: int, component: Component) -> list[Camera]:
         """What the query's camera may be, at its described size.
 
         The map's own, refined one where the same lens took both; where that is a guess by its size, its own guess too.
@@ -50,8 +50,9 @@ class PoseStage:
         photo = read_photo(path)
         if self._override is not None:
             return [camera_of(self._override.apply(photo).camera, width, height)]
-        known = self._cameras.get(camera_key(photo.camera, path)) if photo.camera else None
         own = camera_of(photo.camera, width, height)
+        key = camera_key(photo.camera, path)
+        known = next((image.camera for at, image in component.model.images.items() if self._keys[at] == key), None)
         if known is None:
             return [own]
         refined = camera_of(known, width, height)
@@ -59,39 +60,57 @@ class PoseStage:
 
     def pose(self, fix: Fix, features: LocalFeatures, verified: Sequence[str]) -> Fix:
         """The fix with its pose, or as it was, with the reason why it has none."""
-        cameras = self.cameras(fix.photo, features.width, features.height)
-        found = estimate_pose(features, cameras, verified, self._components, self._load, self._solver, self._options)
-        if isinstance(found, NoPose):
-            return replace(fix, reason=f"no_pose_{found.reason}")
-        record = pose_record(found, f"{self._folder}#{found.component.name}")
-        if found.component.georeference is None:
-            # Where its photos stood is known to tens of metres perhaps, how the map lies among them is not.
-            nowhere = fix.stage != "rerank"
-            return replace(
-                fix,
-                status="ok",
-                stage="pose" if nowhere else fix.stage,
-                reason=None if nowhere else "not_georeferenced",
-                pose=record,
-            )
-        lat, lon, radius_m, belief = place_of(found, found.component.georeference)
-        if _disagrees(fix, lat, lon):
-            return replace(fix, reason="no_pose_disagrees")
-        return replace(
-            fix,
-            status="ok",
-            stage="pose",
-            reason=None,
-            lat=lat,
-            lon=lon,
-            radius_m=round(float(np.maximum(radius_m, 0.001)), 3),
-            confidence=round(1.0 - belief.spread, 4),
-            belief=belief,
-            pose=record,
-        )
+        reason, unplaced = "not_in_map", None
+        for name, component in self._maps(verified):
+            cameras = self.cameras(fix.photo, features.width, features.height, component)
+            found = estimate_pose(features, cameras, verified, component, self._load, self._solver, self._options)
+            if isinstance(found, NoPose):
+                reason = found.reason if reason == "not_in_map" else reason
+            elif component.georeference is not None:
+                return _placed(fix, found, component.georeference, name)
+            else:
+                unplaced = unplaced or _unplaced(fix, found, name)
+        return unplaced or replace(fix, reason=f"no_pose_{reason}")
 
     def _load(self, path: str) -> LocalFeatures:
         return self._index.local(self._rows[path])
+
+
+def _unplaced(fix: Fix, found: PoseFound, name: str) -> Fix:
+    """A pose in a map that is nowhere on the Earth: where its photos stood may be known, how it lies among them is not.
+
+    Without any place by retrieval either, the pose is the answer.
+    """
+    nowhere = fix.stage != "rerank"
+    return replace(
+        fix,
+        status="ok",
+        stage="pose" if nowhere else fix.stage,
+        reason=None if nowhere else "not_georeferenced",
+        pose=pose_record(found, name),
+    )
+
+
+def _placed(fix: Fix, found: PoseFound, georeference: Georeference, name: str) -> Fix:
+    """The pose's own place, unless retrieval contradicts it, or knows better where the photo was taken."""
+    record = pose_record(found, name)
+    lat, lon, radius_m, belief = place_of(found, georeference)
+    if _disagrees(fix, lat, lon):
+        return replace(fix, reason="no_pose_disagrees")
+    if fix.stage == "rerank" and fix.radius_m is not None and radius_m > fix.radius_m:
+        return replace(fix, reason="pose_less_sure", pose=record)
+    return replace(
+        fix,
+        status="ok",
+        stage="pose",
+        reason=None,
+        lat=lat,
+        lon=lon,
+        radius_m=round(float(np.maximum(radius_m, 0.001)), 3),
+        confidence=round(1.0 - belief.spread, 4),
+        belief=belief,
+        pose=record,
+    )
 
 
 def _disagrees(fix: Fix, lat: float, lon: float) -> bool:
@@ -101,6 +120,15 @@ def _disagrees(fix: Fix, lat: float, lon: float) -> bool:
     return float(haversine_m(lat, lon, fix.lat, fix.lon)) > _FARTHEST_RADII * fix.radius_m
 
 
-def stage_spec(folder: str, override: CameraOverride | None) -> dict[str, Any]:
-    """What a worker needs to build the stage, as plain JSON."""
-    return {"map": folder, "camera": asdict(override) if override else None}
+def stage_spec(map: str | None, override: CameraOverride | None) -> dict[str, Any]:
+    """What a worker needs to build the stage, as plain JSON; without a map, maps are made on demand."""
+    return {"map": map, "camera": asdict(override) if override else None}
+
+
+def build_stage(spec: dict[str, Any], index: Index, cache: str | None) -> PoseStage:
+    """The stage of a `stage_spec`, for the photos of an index."""
+    override = override_of(spec["camera"])
+    if spec["map"] is None:
+        return PoseStage(index, LocalMaps(index, Store(cache) if cache else None).around, override)
+    parts = [(f"{spec['map']}#{component.name}", component) for component in open_map(Path(spec["map"]))]
+    return PoseStage(index, lambda verified: parts, override)

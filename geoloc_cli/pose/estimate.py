@@ -64,29 +64,26 @@ def estimate_pose(
     features: LocalFeatures,
     cameras: Sequence[Camera],
     verified: Sequence[str],
-    components: Sequence[Component],
+    component: Component,
     load: Callable[[str], LocalFeatures],
     solver: PoseSolver,
     options: PoseOptions,
 ) -> PoseFound | NoPose:
-    """The pose in the first component that gives one, with the camera that explains most.
+    """The pose in one component of a map, with the camera that explains most.
 
     cameras: what may have taken the query, the likeliest first: a later one must explain a tenth more. verified: paths
     of verified photographs, the best first; load(path): the features of a map's photograph.
     """
-    tried: list[NoPose] = []
-    for component in components:
-        seen = [path for path in verified if path in component.model.images][: options.neighbours]
-        if not seen:
-            continue
-        neighbours = seen + component.model.covisible(seen, options.covisible)
-        rows, points = _pairs(features, neighbours, component, load, options)
-        answers = [_solved(features, camera, rows, points, component, solver, options) for camera in cameras]
-        posed = [answer for answer in answers if isinstance(answer, PoseFound)]
-        if posed:
-            return next(a for a in posed if 1.1 * a.inliers >= max(other.inliers for other in posed))
-        tried += [answer for answer in answers if isinstance(answer, NoPose)]
-    return tried[0] if tried else NoPose("not_in_map")
+    seen = [path for path in verified if path in component.model.images][: options.neighbours]
+    if not seen:
+        return NoPose("not_in_map")
+    neighbours = seen + component.model.covisible(seen, options.covisible)
+    rows, points = _pairs(features, neighbours, component, load, options)
+    answers = [_solved(features, camera, rows, points, component, solver, options) for camera in cameras]
+    posed = [answer for answer in answers if isinstance(answer, PoseFound)]
+    if posed:
+        return next(a for a in posed if 1.1 * a.inliers >= max(other.inliers for other in posed))
+    return next(answer for answer in answers if isinstance(answer, NoPose))
 
 
 def _pairs(

@@ -9,6 +9,7 @@ from surveys import ORIGIN, Survey, grid, held, noisy, strip, walk
 from geoloc_cli.geo.earth import enu_from_geodetic
 from geoloc_cli.maps.georeference import fit
 from geoloc_cli.maps.similarity import umeyama
+from geoloc_cli.testing.render import CameraPose
 
 # The median of chi-square with three degrees of freedom.
 CHI2_3 = 2.366
@@ -124,10 +125,31 @@ def test_missing_altitudes_cost_nothing_but_heights() -> None:
 
 def test_too_few_positions_and_one_spot_are_no_georeference() -> None:
     survey = walk(6, count=8)
-    two = Survey(survey.in_enu[:2], survey.cam_from_enu[:2])
-    assert two.fitted(two.in_enu) is None
+    one = Survey(survey.in_enu[:1], survey.cam_from_enu[:1])
+    assert one.fitted(one.in_enu) is None
     assert survey.fitted(np.tile(survey.in_enu[0], (8, 1))) is None
     assert fit([], np.zeros((0, 3)), np.zeros((0, 3)), np.zeros(0), np.zeros((0, 3, 3)), ORIGIN) is None
+
+
+def test_two_positions_and_level_cameras_are_a_georeference_that_admits_what_it_does_not_know() -> None:
+    """Pairs 4 to 30 m apart with 2 m of noise: nine in ten places between them lie within their radius."""
+    rng, inside, radii = np.random.default_rng(0), [], []
+    for _ in range(60):
+        azimuth, apart = rng.uniform(0, 2 * np.pi), rng.uniform(4, 30)
+        true = np.array([[0.0, 0.0, 1.6], [apart * np.sin(azimuth), apart * np.cos(azimuth), 1.7]])
+        held = [CameraPose((0, 0, 0), rng.uniform(0, 360), rng.normal(4, 3), rng.normal(0, 2)) for _ in true]
+        pair = Survey(true, np.stack([camera.rotation_cam_from_enu() for camera in held]))
+        found = pair.fitted(true + rng.normal(0, [2, 2, 3], (2, 3)))
+        if found is None:
+            continue
+        between = true.mean(axis=0) + rng.normal(0, 5, 3)
+        in_map = (between - np.array(pair.shift)) @ pair.rotation / pair.scale
+        spread = found.frame_covariance(in_map)[:2, :2] + np.eye(2) * found.horizontal_m**2
+        radii.append(2.146 * np.sqrt(np.linalg.eigvalsh(spread)[-1]))
+        inside.append(np.linalg.norm((found.in_enu(in_map) - between)[:2]) <= radii[-1])
+    assert len(inside) > 45
+    assert np.mean(inside) >= 0.9
+    assert np.median(radii) < 15.0
 
 
 def test_receivers_that_admit_50_m_do_not_pull_those_that_state_1_m() -> None:

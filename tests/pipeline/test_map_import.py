@@ -123,7 +123,7 @@ def test_the_covariance_of_a_pose_is_that_of_its_error(street: ImportedStreet) -
             for _ in range(5):
                 kept = rng.permutation(len(found.keypoints))[: len(found.keypoints) // 2]
                 part = LocalFeatures(found.keypoints[kept], found.descriptors[kept], found.width, found.height)
-                posed = estimate_pose(part, [camera], nearest, components, lambda p: index.local(rows[p]),
+                posed = estimate_pose(part, [camera], nearest, components[0], lambda p: index.local(rows[p]),
                                       PoseLibSolver(), PoseOptions())  # fmt: skip
                 assert isinstance(posed, PoseFound)
                 away = posed.refined.center - query.pose.center_in_enu
