@@ -7,10 +7,10 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from conftest import SmallTown
 
 from geoloc_cli.engine.local import LocalPool
 from geoloc_cli.geo.earth import enu_from_geodetic, geodetic_from_enu
@@ -20,6 +20,9 @@ from geoloc_cli.testing.demo import TOWN_AT
 from geoloc_cli.testing.photos import TruePhoto
 from geoloc_cli.testing.render import render
 from geoloc_cli.testing.town import Town
+
+if TYPE_CHECKING:
+    from conftest import SmallTown
 
 
 def geoloc(*arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from conftest import SmallTown
 
 from geoloc_cli.engine.local import LocalPool
 from geoloc_cli.geo.earth import haversine_m
@@ -21,6 +21,9 @@ from geoloc_cli.pipeline.ondemand import LocalMaps
 from geoloc_cli.pipeline.posing import stage_spec
 from geoloc_cli.store import Store
 from geoloc_cli.types import Fix
+
+if TYPE_CHECKING:
+    from conftest import SmallTown
 
 
 def posed(index: str | Path, paths: list[str], cache: Path | None = None) -> list[Fix]:
