@@ -91,7 +91,8 @@ def learn(
         speeds = np.geomspace(min(speeds[0], 0.01 * max_speed), _AXIS_PER_MAX_SPEED * max_speed, len(speeds))
     i, j, share = _pairs(len(position))
     dt = time[j] - time[i]
-    i, j, share, dt = (a[dt > 0.0] for a in (i, j, share, dt))
+    apart = dt > 0.0
+    i, j, share, dt = i[apart], j[apart], share[apart], dt[apart]
     if len(dt) == 0:
         horizon = 0.0 if max_speed is None else math.inf
         tau = _STATED_PERSISTENCE_S if in_seconds else float(persistences[-1])

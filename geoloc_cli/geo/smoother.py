@@ -13,6 +13,8 @@ from geoloc_cli.geo.motion import Floats, Motion
 Bools = NDArray[np.bool_]
 # Variances in m^2 beyond which a place is not known at all: a thousand kilometres.
 _UNKNOWN_M2 = 1e12
+# What is left of a difference of inverses is rounding below this share of them.
+_ROUNDING = 1e-9
 
 
 def smooth(motion: Motion, time: Floats, place: Floats, noise: Floats, known: Bools) -> tuple[Floats, Floats]:
@@ -45,7 +47,7 @@ def smooth(motion: Motion, time: Floats, place: Floats, noise: Floats, known: Bo
         backwards = turn @ transition @ turn
         mean[k] = backwards @ mean[k + 1]
         cov[k] = backwards @ cov[k + 1] @ backwards.T + turn @ extra @ turn
-    return mean[:, :dims], cov[:, :dims, :dims]
+    return np.array(mean[:, :dims]), np.array(cov[:, :dims, :dims])
 
 
 def without(mean: Floats, cov: Floats, place: Floats, noise: Floats) -> tuple[Floats, Floats] | None:
@@ -54,10 +56,11 @@ def without(mean: Floats, cov: Floats, place: Floats, noise: Floats) -> tuple[Fl
     In information form: P^-1 - R^-1. None where the others say nothing.
     """
     value, axes = np.linalg.eigh(np.linalg.inv(cov) - np.linalg.inv(noise))
-    if value[0] < 1.0 / _UNKNOWN_M2:
+    if value[0] < max(1.0 / _UNKNOWN_M2, _ROUNDING / float(np.linalg.eigvalsh(noise)[0])):
         return None
-    left = (axes / value) @ axes.T
-    return mean + left @ np.linalg.solve(noise, mean - place), left
+    left: Floats = (axes / value) @ axes.T
+    shift: Floats = left @ np.linalg.solve(noise, mean - place)
+    return mean + shift, left
 
 
 def _step(motion: Motion, dt: float, dims: int) -> tuple[Floats, Floats]:
@@ -71,7 +74,8 @@ def _updated(mean: Floats, cov: Floats, place: Floats, noise: Floats) -> tuple[F
     gain = np.linalg.solve(cov[:dims, :dims] + noise, cov[:dims, :]).T
     kept = np.eye(2 * dims)
     kept[:, :dims] -= gain
-    return mean + gain @ (place - mean[:dims]), _even(kept @ cov @ kept.T + gain @ noise @ gain.T)
+    moved: Floats = mean + gain @ (place - mean[:dims])
+    return moved, _even(kept @ cov @ kept.T + gain @ noise @ gain.T)
 
 
 def _even(cov: Floats) -> Floats:

@@ -34,7 +34,7 @@ _HYPOTHESES = 4
 # them is wrong (log odds of 20 to 1).
 _UNSURE = 3.0
 # Neighbours are located by the same references, whose own errors they share: this share of a variance is not averaged.
-_SHARED = 0.5
+_SHARED = 0.3
 _ROUNDS = 5
 # A motion that held for ten seconds says something of half a minute, and nothing of an hour.
 _BEYOND_HORIZON = 3.0
@@ -206,7 +206,7 @@ class _Way:
         """Whether anything changed: refuses misfits, the worst of neighbours first, and takes what fits after all."""
         self.worth[:] = np.nan
         changed = False
-        for i in np.flatnonzero([len(mine) > 0 for mine in self.mine]):
+        for i in (i for i, mine in enumerate(self.mine) if len(mine)):
             k = int(self.chosen[i])
             if self.unsure[i]:
                 continue
@@ -234,9 +234,9 @@ class _Way:
     def _worth(self, k: Ints, mean: Floats, cov: Floats) -> Floats:
         """The log odds of hypotheses k against what others say."""
         away = self.all.position[k] - mean
-        return self.all.gain[k] - 0.5 * np.einsum(
-            "ki,ki->k", away, np.linalg.solve(cov + self.own[k], away[..., None])[..., 0]
-        )
+        scaled = np.linalg.solve(cov + self.own[k], away[..., None])[..., 0]
+        worth: Floats = self.all.gain[k] - 0.5 * np.sum(away * scaled, axis=1)
+        return worth
 
     def _reached(self, i: int) -> bool:
         """Whether the motion was seen to hold for as long as the gap in which photograph i stands."""

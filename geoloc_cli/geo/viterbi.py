@@ -8,7 +8,8 @@ each photograph. It earns the `gain` of each that it takes and pays for each ste
   -log(1 - exp(-dt / 1 h)), a distance that no vehicle makes, and a constant that keeps two wrong photographs from
   making a journey. A carried step begins a new leg.
 
-There is no normalising constant in a step, so that wide and narrow motions refuse alike: at so many standard deviations.
+There is no normalising constant in a step, so that wide and narrow motions refuse alike, at as many standard
+deviations.
 """
 
 from __future__ import annotations
@@ -49,7 +50,9 @@ class Hypotheses:
     gain: Floats
 
     def reversed(self) -> Hypotheses:
-        return Hypotheses(*(a[::-1] for a in (self.owner, self.position, self.covariance, self.time, self.gain)))
+        return Hypotheses(
+            self.owner[::-1], self.position[::-1], self.covariance[::-1], self.time[::-1], self.gain[::-1]
+        )
 
 
 @dataclass(frozen=True, slots=True)
