@@ -41,7 +41,7 @@ _STATED_PERSISTENCE_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """v in metres and tau, each in the clock's unit of time; `horizon` is the longest time it was seen to hold for."""
+    """v in metres and tau, each in the clock's unit of time; `horizon` is the time it was seen to hold for."""
 
     speed: float
     persistence: float
@@ -91,6 +91,8 @@ def learn(
         speeds = np.geomspace(min(speeds[0], 0.01 * max_speed), _AXIS_PER_MAX_SPEED * max_speed, len(speeds))
     i, j, share = _pairs(len(position))
     dt = time[j] - time[i]
+    # The time between the photographs farthest apart that were compared, in the midst of all such: not a pause.
+    horizon = float(np.median(dt[j - i == (j - i).max()])) if len(dt) and max_speed is None else math.inf
     apart = dt > 0.0
     i, j, share, dt = i[apart], j[apart], share[apart], dt[apart]
     if len(dt) == 0:
@@ -109,7 +111,6 @@ def learn(
     weight = np.exp(log - log.max())
     best = int(weight.sum(axis=1).argmax())
     v2 = float((weight[best] * speeds**2).sum() / weight[best].sum())
-    horizon = float(dt.max()) if max_speed is None else math.inf
     return Motion(math.sqrt(v2), float(persistences[best]), horizon)
 
 

@@ -65,7 +65,8 @@ def without(mean: Floats, cov: Floats, place: Floats, noise: Floats) -> tuple[Fl
 
 def _step(motion: Motion, dt: float, dims: int) -> tuple[Floats, Floats]:
     transition, extra = motion.step(float(dt))
-    return np.kron(transition, np.eye(dims)), np.kron(extra, np.eye(dims))
+    eye = np.eye(dims)
+    return np.asarray(np.kron(transition, eye), np.float64), np.asarray(np.kron(extra, eye), np.float64)
 
 
 def _updated(mean: Floats, cov: Floats, place: Floats, noise: Floats) -> tuple[Floats, Floats]:

@@ -43,9 +43,9 @@ _WIDEST_SEARCH_M = 5000.0
 # Photographs that show the same thing stand tens of metres from each other, from the air a hundred.
 _SEARCH_RADII = 2.0
 _LEAST_SEARCH_M = 100.0
-# As for every verified answer; and the motion itself may be another than the one that was learned.
+# As for every verified answer; one that is bridged rests on two of them.
 _LEAST_DOUBT = 0.01
-_BRIDGE_DOUBT = 0.05
+_BRIDGE_DOUBT = 0.02
 # An answer is sharpened where its radius loses a tenth at least.
 _SHARPER = 0.9
 _MEDOID_SAMPLE = 300
