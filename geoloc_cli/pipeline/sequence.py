@@ -46,8 +46,8 @@ _LEAST_SEARCH_M = 100.0
 # As for every verified answer; one that is bridged rests on two of them.
 _LEAST_DOUBT = 0.01
 _BRIDGE_DOUBT = 0.02
-# An answer is sharpened where its radius loses a tenth at least.
-_SHARPER = 0.9
+# An answer is moved where its radius loses a fifth at least; for less it is left as its own photograph says.
+_SHARPER = 0.8
 _MEDOID_SAMPLE = 300
 
 
@@ -225,7 +225,8 @@ class _Way:
         else:
             where, apart = f"{'after' if point.before is not None else 'before'} {names[0]}", (at, ends[0])
         if self._time_s is None:
-            gap = f"{abs(apart[1] - apart[0])} photographs apart"
+            steps = abs(apart[1] - apart[0])
+            gap = f"{steps} photograph{'s' if steps > 1 else ''} apart"
         else:
             gap = f"{abs(self._time_s[apart[1]] - self._time_s[apart[0]]):.0f} s apart"
         fix = self._fixes[path]
