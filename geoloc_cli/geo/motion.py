@@ -34,7 +34,7 @@ _LAGS = (1, 2, 4, 8)
 # A pair is false where either of its places is; false ones lie anywhere, by a Cauchy distribution of this width.
 _FALSE_PAIRS = 0.2
 _FALSE_WIDTH_M = 1000.0
-# Where a highest speed is stated: half of it a speed on one axis, which nine in ten of all speeds stay within twice of.
+# Of a stated highest speed, the widest v that is thought of: 86 in 100 speeds of two such axes stay below twice it.
 _AXIS_PER_MAX_SPEED = 0.5
 _STATED_PERSISTENCE_S = 60.0
 
