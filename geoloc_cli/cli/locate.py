@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -43,6 +43,12 @@ def locate(
     resume: str = typer.Option(
         None, "--resume", metavar="FILE", help="Keep the answers here, and do no photo again that has one."
     ),
+    sequence: bool = typer.Option(
+        False, "--sequence", help="The photos are one camera's way in time: each says where the next can be."
+    ),
+    max_speed: float = typer.Option(
+        None, "--max-speed", metavar="M/S", help="With --sequence: it was never faster (learned by default)."
+    ),
     camera: str = options.CAMERA,
     focal_px: float = options.FOCAL_PX,
     fov_deg: float = options.FOV_DEG,
@@ -57,11 +63,17 @@ def locate(
 
     A photo's own GPS is never used to find it, unless --prior exif is given. Exit status: 0 all photos handled, 1 some
     failed, 2 the call was wrong, 130 interrupted (what was finished is kept).
+
+    With --sequence the answers come at the end, and --resume keeps those of the first pass, which knows of no sequence.
     """
+    from functools import partial
+
     from geoloc_cli.engine.local import LocalPool
     from geoloc_cli.pipeline.batch import locate_photos
     from geoloc_cli.pipeline.locate import LocateOptions
 
+    if max_speed is not None and not (sequence and 0.0 < max_speed < float("inf")):
+        raise UsageError("--max-speed is metres a second above 0, and goes with --sequence.")
     searched, stage = _where(index, map, pose, options.override(camera, focal_px, fov_deg))
     paths = options.photos_of(photos, exclude_list)
     if not paths:
@@ -75,12 +87,22 @@ def locate(
     todo = [path for path in paths if path not in done.answers]
     counts = {"ok": 0, "unlocated": 0, "error": 0}
     with bar(len(paths), quiet) as shown:
-        fresh = locate_photos(searched, todo, chosen, LocalPool(workers), prior, cache, stage, retriever)
+        run = partial(
+            locate_photos,
+            searched,
+            options=chosen,
+            parallel_map=LocalPool(workers),
+            priors=prior,
+            cache=cache,
+            pose=stage,
+            retriever=retriever,
+        )
+        fresh = run(paths=todo)
+        answers = options.counted(_in_order(paths, done, fresh), lambda: shown.step("locating", 1))
         try:
-            for answer in _in_order(paths, done, fresh):
+            for answer in _as_sequence(answers, run, max_speed) if sequence else answers:
                 counts[answer.status if isinstance(answer, Fix) else "error"] += 1
                 writer.write(answer)
-                shown.step("locating", 1)
         finally:
             fresh.close()  # type: ignore[attr-defined]
             done.close()
@@ -106,6 +128,14 @@ def _where(
     if map is not None:
         read_manifest(Path(map))
     return str(index if map is None else index_of(Path(map))), stage_spec(map, override) if pose else None
+
+
+def _as_sequence(
+    answers: Iterator[Fix | Failure], run: Callable[..., Iterator[Fix | Failure]], max_speed: float | None
+) -> list[Fix | Failure]:
+    from geoloc_cli.pipeline.sequence import follow
+
+    return follow(list(answers), lambda near: run(paths=list(near), near_of=near), max_speed=max_speed)
 
 
 def _in_order(paths: list[str], done: _Answered, fresh: Iterator[Fix | Failure]) -> Iterator[Fix | Failure]:

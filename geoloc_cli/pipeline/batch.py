@@ -27,15 +27,18 @@ def locate_photos(
     cache: str | None = None,
     pose: dict[str, Any] | None = None,
     retriever: str = "vlad",
+    near_of: dict[str, Circle] | None = None,
 ) -> Iterator[Fix | Failure]:
     """One answer for each path, in their order. Raises the index's RunErrors before the first photo is read.
 
     pose: `pipeline.posing.stage_spec`, where poses are asked for.
     retriever: the name of the search, with its options if any, as in `cann?features=1000`.
+    near_of: where to search first for some of the paths (`pipeline/sequence.py`).
     """
     create("retriever", parse(retriever))
     spec = {"index": str(index), "options": asdict(options), "priors": list(priors), "cache": cache, "pose": pose}
     spec["retriever"] = retriever
+    spec["near_of"] = {path: asdict(circle) for path, circle in (near_of or {}).items()}
     with Index.open(index) as opened:
         # An index that cannot serve is refused here, once, and not in every worker.
         features_of(opened)
@@ -56,7 +59,12 @@ def build_locator(spec: dict[str, Any]) -> Callable[[str], Fix | Failure]:
         stage = build_stage(spec["pose"], index, spec["cache"]).pose
     search = create("retriever", parse(spec["retriever"])).over(index)
     locator = Locator(index, features, search, max_size_px, options, _asker(priors), stage)
-    return locator.locate
+    near_of = {path: (Circle(**circle),) for path, circle in spec["near_of"].items()}
+
+    def locate(path: str) -> Fix | Failure:
+        return locator.locate(path, near_of.get(path, ()))
+
+    return locate
 
 
 def _asker(priors: list[Prior]) -> Callable[[str], tuple[Belief, PriorGuess] | None] | None:

@@ -91,8 +91,11 @@ class Locator:
         self._options.check()
         self._ask_prior, self._pose = ask_prior, pose
 
-    def locate(self, path: str) -> Fix | Failure:
-        """The fix of one photo; whatever is wrong with the photo comes back as a Failure, never as an exception."""
+    def locate(self, path: str, near: Sequence[Circle] = ()) -> Fix | Failure:
+        """The fix of one photo; whatever is wrong with the photo comes back as a Failure, never as an exception.
+
+        near: where to search for this photo first, beside what the options say for all of them.
+        """
         watch = Stopwatch()
         try:
             picture = decode_gray(path, max_size=self._max_size_px)
@@ -103,17 +106,18 @@ class Locator:
             watch.lap("describe")
         except PhotoError as error:
             return Failure(path, error.code, str(error))
-        return self._search(path, features, prior, watch)
+        return self._search(path, features, near, prior, watch)
 
     def _search(
         self,
         path: str,
         features: LocalFeatures,
+        own_near: Sequence[Circle],
         prior: tuple[Belief, PriorGuess] | None,
         watch: Stopwatch,
     ) -> Fix:
         options = self._options
-        near = list(options.near) + ([_search_circle(prior[1])] if prior else [])
+        near = [*options.near, *own_near] + ([_search_circle(prior[1])] if prior else [])
         outside = max(1, round(options.top_k * options.outside_share)) if near else 0
         try:
             hits = self._retrieve(features, options.top_k - outside, within=near or None, outside_k=outside)
