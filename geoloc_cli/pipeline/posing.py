@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from geoloc_cli.errors import MapDamaged
 from geoloc_cli.features.local import LocalFeatures
 from geoloc_cli.geo.earth import haversine_m
 from geoloc_cli.index.reader import Index
@@ -34,6 +35,9 @@ class PoseStage:
         self._index = Index.open(index_of(folder))
         photos = self._index.all_photos()
         self._rows = {photo.path: photo.row_id for photo in photos}
+        gone = [path for part in self._components for path in part.model.images if path not in self._rows]
+        if gone:
+            raise MapDamaged(f"{index_of(folder)} no longer holds {gone[0]}, of which the map is; build the map again.")
         self._cameras: dict[str, Camera] = {}
         for photo in photos:
             for component in self._components:
