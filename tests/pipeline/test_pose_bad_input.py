@@ -17,7 +17,9 @@ import numpy as np
 import pytest
 from conftest import SmallTown
 from PIL import Image
+from typer.testing import CliRunner
 
+from geoloc_cli.cli.app import app
 from geoloc_cli.features.local import LocalFeatures
 from geoloc_cli.geo.earth import haversine_m
 from geoloc_cli.index.reader import Index
@@ -36,17 +38,24 @@ CHANGES = {
     "mirrored": Image.Transpose.FLIP_LEFT_RIGHT,
     "upended": Image.Transpose.FLIP_TOP_BOTTOM,
     "left": Image.Transpose.ROTATE_90,
-    "right": Image.Transpose.ROTATE_270,
     "over": Image.Transpose.ROTATE_180,
 }
 
 
 def geoloc(*arguments: str | Path, status: int = 0) -> subprocess.CompletedProcess[str]:
+    """The installed program."""
     command = [sys.executable, "-m", "geoloc_cli", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr
     assert done.returncode == status, done.stderr
     return done
+
+
+def here(*arguments: str | Path) -> str:
+    """The same commands in this process, which need not start: what they print."""
+    done = CliRunner().invoke(app, [*map(str, arguments)])
+    assert done.exit_code == 0, done.output
+    return done.stdout
 
 
 def write_poses(file: Path, photos: Sequence[TruePhoto], more: Iterable[tuple[str, TruePhoto]] = ()) -> Path:
@@ -58,9 +67,19 @@ def write_poses(file: Path, photos: Sequence[TruePhoto], more: Iterable[tuple[st
     return file
 
 
-def located(folder: Path, *photos: str | Path, stated: Sequence[str] = ()) -> dict[str, dict[str, Any]]:
-    done = geoloc("locate", *photos, "--map", folder, "--pose", "--format", "jsonl", "--workers", "1", *stated)
-    return {Path(fix["photo"]).stem: fix for fix in map(json.loads, done.stdout.splitlines())}
+LOCATE = ("--pose", "--format", "jsonl", "--workers", "1")
+
+
+def by_name(lines: str) -> dict[str, dict[str, Any]]:
+    return {Path(fix["photo"]).stem: fix for fix in map(json.loads, lines.splitlines())}
+
+
+def located(folder: Path, *photos: str | Path) -> dict[str, dict[str, Any]]:
+    return by_name(here("locate", *photos, "--map", folder, *LOCATE))
+
+
+def asked_of(town: SmallTown) -> list[str]:
+    return [query.path for query in town.queries[:2]]
 
 
 def away_m(fix: dict[str, Any], photo: TruePhoto) -> float:
@@ -107,7 +126,7 @@ def street(town: SmallTown, tmp_path_factory: pytest.TempPathFactory) -> Street:
     for photo in [*town.queries, *town.strangers, town.photos[5], town.photos[9]]:
         shutil.copy(photo.path, asked)
     for name, change in CHANGES.items():
-        for photo in town.queries[: 3 if name in ("mirrored", "upended") else 1]:
+        for photo in town.queries[: 2 if name in ("mirrored", "upended") else 1]:
             stem = f"{Path(photo.path).stem}_{name}"
             Image.open(photo.path).transpose(change).save(asked / f"{stem}.jpg", quality=92)
             truth[stem] = photo
@@ -115,7 +134,7 @@ def street(town: SmallTown, tmp_path_factory: pytest.TempPathFactory) -> Street:
     turned = [replace(spot, heading_deg=spot.heading_deg + turn) for turn in (-14.0, 0.0, 14.0)]
     for photo in write_photos(Town(0, *TOWN_AT), turned, asked, with_position=False, prefix="turned"):
         truth[Path(photo.path).stem] = photo
-    return Street(folder, done.stderr, truth, located(folder / "map", asked))
+    return Street(folder, done.stderr, truth, by_name(geoloc("locate", asked, "--map", folder / "map", *LOCATE).stdout))
 
 
 def test_broken_files_are_named_and_the_others_are_mapped(street: Street) -> None:
@@ -137,13 +156,13 @@ def test_a_map_of_another_place_gives_no_pose(street: Street) -> None:
 
 @pytest.mark.parametrize("name", ["mirrored", "upended"])
 def test_a_mirrored_photo_has_no_pose(street: Street, name: str) -> None:
-    for k in range(3):
+    for k in range(2):
         fix = street.answers[f"query_{k:03d}_{name}"]
         assert fix["pose"] is None
         assert fix["reason"] is not None
 
 
-@pytest.mark.parametrize(("name", "roll_deg"), [("left", 90.0), ("right", -90.0), ("over", 180.0)])
+@pytest.mark.parametrize(("name", "roll_deg"), [("left", 90.0), ("over", 180.0)])
 def test_a_turned_photo_is_posed_as_it_is_turned(street: Street, name: str, roll_deg: float) -> None:
     upright, fix = street.answers["query_000"]["pose"], street.answers[f"query_000_{name}"]["pose"]
     # A turned JPEG is compressed again, and its lens is guessed from nothing: decimetres and a degree.
@@ -175,7 +194,7 @@ def test_a_photo_that_is_in_the_map_is_not_posed_beyond_doubt(street: Street) ->
 @pytest.mark.parametrize("focal_px", ["260", "1040"])
 def test_a_wrong_focal_length_gives_no_pose_that_is_sure(town: SmallTown, street: Street, focal_px: str) -> None:
     """The lens has 520 pixels. Half of it gave poses 6 to 20 m off with a radius of 2 m."""
-    answers = located(street.map, town.folder / "queries", stated=("--focal-px", focal_px))
+    answers = located(street.map, *asked_of(town), "--focal-px", focal_px)
     for name, fix in answers.items():
         assert honest(fix, street.truth[name]), (name, fix["radius_m"])
         assert fix["pose"] is None
@@ -210,14 +229,14 @@ def test_a_map_from_one_spot_gives_no_pose(town: SmallTown, tmp_path: Path) -> N
     turned = [replace(spot, heading_deg=spot.heading_deg + turn) for turn in range(-24, 25, 8)]
     photos = write_photos(Town(0, *TOWN_AT), turned, tmp_path / "photos", noise=Noise(gps_std_m=1.0))
     truth = {Path(query.path).stem: query for query in town.queries}
-    geoloc("map", "build", tmp_path / "photos", "--map", tmp_path / "built", "--workers", "1")
+    here("map", "build", tmp_path / "photos", "--map", tmp_path / "built", "--workers", "1")
     poses = write_poses(tmp_path / "poses.csv", photos)
-    geoloc("map", "import", poses, "--photos", tmp_path / "photos", "--map", tmp_path / "imported", "--workers", "1")
+    here("map", "import", poses, "--photos", tmp_path / "photos", "--map", tmp_path / "imported", "--workers", "1")
     for name in ("built", "imported"):
-        for stem, fix in located(tmp_path / name, town.folder / "queries").items():
+        for stem, fix in located(tmp_path / name, town.queries[0].path).items():
             assert fix["pose"] is None or honest(fix, truth[stem])
             assert fix["reason"] is not None
-        geoloc("map", "info", tmp_path / name)
+        here("map", "info", tmp_path / name)
 
 
 def test_a_map_of_one_plane_gives_honest_poses(town: SmallTown, tmp_path: Path) -> None:
@@ -226,13 +245,13 @@ def test_a_map_of_one_plane_gives_honest_poses(town: SmallTown, tmp_path: Path) 
     normals = [np.cross(surface.along, surface.up) for surface in made.surfaces]
     fronts = [s for s, n in zip(made.surfaces, normals, strict=True) if n[0] < -1e-6 and s.corner[0] > east_m]
     made.surfaces = [s for s in fronts if s.corner[0] == min(front.corner[0] for front in fronts)]
-    views = [replace(p.pose, heading_deg=60.0 + 15.0 * (i % 3)) for i, p in enumerate(town.photos)]
+    views = [replace(p.pose, heading_deg=60.0 + 15.0 * (i % 3)) for i, p in enumerate(town.photos[2:12])]
     photos = write_photos(made, views, tmp_path / "photos", noise=Noise(gps_std_m=1.0))
     poses = write_poses(tmp_path / "poses.csv", photos)
-    geoloc("map", "import", poses, "--photos", tmp_path / "photos", "--map", tmp_path / "map", "--workers", "1")
+    here("map", "import", poses, "--photos", tmp_path / "photos", "--map", tmp_path / "map", "--workers", "1")
     points = open_map(tmp_path / "map")[0].model.points
     assert np.median(np.abs(points[:, 0] - np.median(points[:, 0]))) < 0.05
-    asked = [replace(q.pose, heading_deg=turn) for q in town.queries for turn in (70.0, 90.0)]
+    asked = [replace(q.pose, heading_deg=turn) for q in town.queries[:2] for turn in (70.0, 90.0)]
     queries = write_photos(made, asked, tmp_path / "asked", seed=1, with_position=False, prefix="query")
     answers = located(tmp_path / "map", tmp_path / "asked")
     for query in queries:
@@ -245,9 +264,9 @@ def test_one_position_on_another_continent_moves_no_answer(town: SmallTown, stre
     lines = [f"{Path(p.path).name},{p.lat:.9f},{p.lon:.9f}" for p in town.photos]
     lines[3] = f"{Path(town.photos[3].path).name},-33.9,151.2"
     (tmp_path / "positions.csv").write_text("\n".join(["path,lat,lon", *lines]) + "\n")
-    said = geoloc("map", "georeference", tmp_path / "map", "--positions", tmp_path / "positions.csv").stdout
+    said = here("map", "georeference", tmp_path / "map", "--positions", tmp_path / "positions.csv")
     assert "far from all others" in said
-    for name, fix in located(tmp_path / "map", town.folder / "queries").items():
+    for name, fix in located(tmp_path / "map", *asked_of(town)).items():
         assert honest(fix, street.truth[name])
         assert away_m(fix, street.truth[name]) < 2.0
 
@@ -257,9 +276,9 @@ def test_identical_positions_give_poses_in_the_map_alone(town: SmallTown, street
     where = f"{town.photos[0].lat},{town.photos[0].lon}"
     lines = [f"{path.name},{where}" for path in sorted((street.folder / "photos").iterdir())]
     (tmp_path / "positions.csv").write_text("\n".join(["path,lat,lon", *lines]) + "\n")
-    said = geoloc("map", "georeference", tmp_path / "map", "--positions", tmp_path / "positions.csv").stdout
+    said = here("map", "georeference", tmp_path / "map", "--positions", tmp_path / "positions.csv")
     assert "not on the Earth: all its photographs state the same position" in said
-    for fix in located(tmp_path / "map", town.folder / "queries").values():
+    for fix in located(tmp_path / "map", *asked_of(town)).values():
         assert (fix["reason"], fix["pose"]["georeferenced"], fix["pose"]["position_std_m"]) == (
             "not_georeferenced", False, None,
         )  # fmt: skip
