@@ -46,7 +46,9 @@ def build(
 
     Photos that are in the index already, and have not changed, are not done again.
     """
-    take_photos(photos, index, exclude_list, positions, (camera, focal_px, fov_deg), cache, workers, quiet)
+    intrinsics = camera, focal_px, fov_deg
+    if not take_photos(photos, index, exclude_list, positions, intrinsics, cache, workers, quiet):
+        raise typer.Exit(EXIT_SOME_FAILED)
 
 
 @app.command("add")
@@ -66,7 +68,9 @@ def add(
     from geoloc_cli.index.reader import Index
 
     Index.open(index).close()
-    take_photos(photos, index, exclude_list, positions, (camera, focal_px, fov_deg), cache, workers, quiet)
+    intrinsics = camera, focal_px, fov_deg
+    if not take_photos(photos, index, exclude_list, positions, intrinsics, cache, workers, quiet):
+        raise typer.Exit(EXIT_SOME_FAILED)
 
 
 def take_photos(
@@ -80,8 +84,11 @@ def take_photos(
     quiet: bool,
     *,
     placed: bool = True,
-) -> None:
-    """Takes photos into an index, and says what was taken and what was not; placed: only those that have a position."""
+) -> bool:
+    """Takes photos into an index, and says what was taken and what was not; placed: only those that have a position.
+
+    False where one could not be read.
+    """
     from geoloc_cli.engine.local import LocalPool
     from geoloc_cli.photos.positions import read_positions
     from geoloc_cli.pipeline.build import build_index
@@ -108,8 +115,7 @@ def take_photos(
     if not report.added + report.replaced + report.unchanged:
         raise UsageError(f"None of the {len(paths)} photos could be indexed; `geoloc inspect` says what each holds.")
     # A photo that says nowhere where it was taken is no failure; one that cannot be read is.
-    if any(code not in ("no_position", "too_few_features") for _, code, _ in report.left_out):
-        raise typer.Exit(EXIT_SOME_FAILED)
+    return all(code in ("no_position", "too_few_features") for _, code, _ in report.left_out)
 
 
 def _told(index: str, report: BuildReport) -> Iterator[str]:

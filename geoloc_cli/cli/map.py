@@ -14,7 +14,7 @@ from geoloc_cli.cli import options
 from geoloc_cli.cli.index import take_photos
 from geoloc_cli.cli.progress import bar
 from geoloc_cli.cli.table import printable
-from geoloc_cli.errors import UsageError
+from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
 
 if TYPE_CHECKING:
     from geoloc_cli.maps.poses import PosedPhoto
@@ -45,8 +45,10 @@ def build(
 
     index = str(index_of(Path(map)))
     intrinsics = camera, focal_px, fov_deg
-    take_photos(photos, index, exclude_list, positions, intrinsics, cache, workers, quiet, placed=False)
+    read = take_photos(photos, index, exclude_list, positions, intrinsics, cache, workers, quiet, placed=False)
     _made(map, workers, (alike, near), quiet, None)
+    if not read:
+        raise typer.Exit(EXIT_SOME_FAILED)
 
 
 @app.command("import")
@@ -83,10 +85,12 @@ def import_(
             typer.echo(f"left out: {len(found.left_out) - 5} more of {len(found.left_out)}.", err=True)
     paths = [photo.path for photo in found.photos]
     intrinsics = camera, focal_px, fov_deg
-    take_photos(
+    read = take_photos(
         paths, str(index_of(Path(map))), exclude_list, positions, intrinsics, cache, workers, quiet, placed=False
     )
     _made(map, workers, (alike, near), quiet, {photo.path: photo for photo in found.photos})
+    if not read:
+        raise typer.Exit(EXIT_SOME_FAILED)
 
 
 def _made(
@@ -102,7 +106,8 @@ def _made(
     if quiet:
         return
     parts = ", ".join(str(count) for count in report.registered) or "none"
-    typer.echo(f"{map}: {sum(report.registered)} of {report.photos} photos in the map ({parts}).", err=True)
+    placed = report.photos - len(report.left_out)  # a photo may be in several parts
+    typer.echo(f"{map}: {placed} of {report.photos} photos in the map ({parts}).", err=True)
     for rank, georeference in enumerate(report.georeferences):
         if georeference is None:
             typer.echo(f"part {rank} is not on the Earth: {printable(reasons(Path(map))[rank] or '')}.", err=True)
@@ -152,25 +157,31 @@ def export(
     part: int = typer.Option(0, "--part", min=0, help="The component."),
 ) -> None:
     """Write the cameras as GeoJSON, the points as PLY, or the COLMAP model."""
-    from geoloc_cli.maps.colmap import export_ply
-    from geoloc_cli.maps.inspect import camera_rows
+    from geoloc_cli.maps.inspect import camera_rows, component_of
 
-    model = Path(directory) / "sparse" / str(part)
-    if to == "geojson":
-        from geoloc_cli.export.geojson import places
-
-        document = json.dumps(places(camera_rows(Path(directory), part)))
-        if out is None:
-            typer.echo(document)
-        else:
-            Path(out).write_text(document + "\n", encoding="utf-8")
-        return
-    if to not in ("ply", "colmap"):
+    if to not in ("geojson", "ply", "colmap"):
         raise UsageError(f"There is no form '{to}'; give one of geojson, ply, colmap.")
-    if out is None:
+    if out is None and to != "geojson":
         raise UsageError(f"--to {to} needs --out PATH.")
-    camera_rows(Path(directory), part)
-    if to == "ply":
-        export_ply(model, Path(out))
-    else:
-        shutil.copytree(model, out)
+    try:
+        if to == "geojson":
+            from geoloc_cli.export.geojson import places
+
+            document = json.dumps(places(camera_rows(Path(directory), part)))
+            if out is None:
+                typer.echo(document)
+            else:
+                Path(out).write_text(document + "\n", encoding="utf-8")
+            return
+        from geoloc_cli.maps.colmap import export_ply
+        from geoloc_cli.maps.folder import model_of
+
+        component_of(Path(directory), part)
+        model = model_of(Path(directory), part)
+        if to == "ply":
+            Path(out).open("wb").close()  # the library names no reason where it cannot write
+            export_ply(model, Path(out))
+        else:
+            shutil.copytree(model, out)
+    except OSError as error:
+        raise UsageError(f"--out {out} cannot be written ({error.strerror}); give another, new name.") from error

@@ -72,7 +72,9 @@ def write_database(
     Returns the pairs in it, by name, and the ids of the cameras whose intrinsics are held, and of those guessed.
     """
     pycolmap = library()
-    file.unlink(missing_ok=True)
+    # With what a killed process left beside it: SQLite would replay an old log into the new file.
+    for suffix in ("", "-wal", "-shm", "-journal"):
+        Path(f"{file}{suffix}").unlink(missing_ok=True)
     database = pycolmap.Database.open(file)
     try:
         cameras: dict[str, int] = {}

@@ -7,7 +7,7 @@ from typing import Any
 
 from geoloc_cli.errors import MapMissing
 from geoloc_cli.geo.earth import geodetic_from_enu
-from geoloc_cli.maps.folder import open_map, read_manifest
+from geoloc_cli.maps.folder import Component, open_map, read_manifest
 
 
 def info(folder: Path) -> dict[str, Any]:
@@ -35,7 +35,7 @@ def info(folder: Path) -> dict[str, Any]:
                 },
             }
         )
-    registered = sum(len(component.model.images) for component in components)
+    registered = len({path for component in components for path in component.model.images})
     return {
         "map": str(folder),
         "photos": manifest["photos"],
@@ -45,12 +45,17 @@ def info(folder: Path) -> dict[str, Any]:
     }
 
 
-def camera_rows(folder: Path, part: int) -> list[dict[str, Any]]:
-    """Path, lat, lon and residual of every camera of a component, by its place in the map. Raises MapMissing."""
+def component_of(folder: Path, part: int) -> Component:
+    """One part of a map. Raises MapMissing or MapDamaged."""
     components = open_map(folder)
     if part >= len(components):
         raise MapMissing(f"{folder} has no part {part}; it has {len(components)}.")
-    component = components[part]
+    return components[part]
+
+
+def camera_rows(folder: Path, part: int) -> list[dict[str, Any]]:
+    """Path, lat, lon and residual of every camera of a component, by its place in the map. Raises MapMissing."""
+    component = component_of(folder, part)
     if component.georeference is None:
         raise MapMissing(f"Part {part} of {folder} is not on the Earth: its photographs' positions do not suffice.")
     rows = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -97,6 +98,9 @@ def _verify(database: Path, pairs: Sequence[tuple[str, str]], samples: int | Non
 
 
 def _written(models: Sequence[Any], folder: Path) -> list[Path]:
+    # Whatever an interrupted build left there is no part of this one.
+    shutil.rmtree(folder / "sparse", ignore_errors=True)
+    (folder / "sparse").mkdir()
     targets = []
     for rank, model in enumerate(models):
         target = folder / "sparse" / str(rank)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloc_cli.maps.folder import Component, georeference_from_json, georeference_to_json
+from geoloc_cli.maps.folder import Component
+from geoloc_cli.maps.georeference_json import from_json, to_json
 from geoloc_cli.maps.model import MapImage, SparseModel
 from geoloc_cli.types import Camera
 
@@ -25,7 +26,7 @@ def to_arrays(component: Component) -> Arrays:
         "paths": [image.path for image in images],
         "cameras": [asdict(image.camera) for image in images],
         "reprojection_px": model.reprojection_px,
-        "georeference": georeference_to_json(component.georeference),
+        "georeference": to_json(component.georeference),
     }
     return {
         "said": np.frombuffer(json.dumps(said, allow_nan=False).encode(), np.uint8),
@@ -39,7 +40,7 @@ def to_arrays(component: Component) -> Arrays:
 
 
 def from_arrays(arrays: Arrays) -> Component:
-    """Raises ValueError, KeyError or TypeError where they are not those of a component."""
+    """Raises ValueError, KeyError, TypeError or AttributeError where they are not those of a component."""
     said = json.loads(arrays["said"].tobytes())
     rows = np.split(arrays["point_rows"], np.cumsum(arrays["counts"])[:-1])
     images = {}
@@ -47,4 +48,4 @@ def from_arrays(arrays: Arrays) -> Component:
         lens = Camera(**{**camera, "params": tuple(camera["params"])})
         images[path] = MapImage(path, lens, arrays["rotations"][i], arrays["translations"][i], rows[i])
     model = SparseModel(images, arrays["points"], arrays["track_lengths"], float(said["reprojection_px"]))
-    return Component(said["name"], model, georeference_from_json(said["georeference"]))
+    return Component(said["name"], model, from_json(said["georeference"]))

@@ -100,21 +100,18 @@ def build_map(
     else:
         models = mapping.reconstruct(database, listed, held, guessed, len(photos), work, lambda: tell("mapping", 1))
     names = {f"{number:06d}": photo.path for number, photo in enumerate(photos)}
-    shutil.rmtree(folder / "sparse", ignore_errors=True)
-    (folder / "sparse").mkdir()
     georeferences = []
     found: list[SparseModel] = []
-    for rank, path in enumerate(models):
-        target = folder / "sparse" / str(rank)
-        shutil.move(path, target)
-        colmap.rename_images(target, names)
-        model, georeference = adjusted(target, photos, 0 if posed else ADJUSTMENTS, tell)
+    for path in models:
+        colmap.rename_images(path, names)
+        model, georeference = adjusted(path, photos, 0 if posed else ADJUSTMENTS, tell)
         found.append(model)
         georeferences.append(georeference)
     registered = {path for model in found for path in model.images}
     left_out = tuple(photo.path for photo in photos if photo.path not in registered)
     facts = {"photos": len(photos), "left_out": list(left_out)}
-    write_map(folder, georeferences, facts)
+    tell("writing", 0)
+    write_map(folder, georeferences, facts, work / "sparse")
     shutil.rmtree(work)
     return MapReport(len(photos), tuple(len(model.images) for model in found), left_out, tuple(georeferences))
 

@@ -66,7 +66,7 @@ class LocalMaps:
         arrays = self._store.get(key) if self._store else None
         try:
             return from_arrays(arrays) if arrays else None
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, AttributeError):
             return None
 
     def _make(self, key: str, photos: Sequence[IndexedPhoto]) -> Component | None:

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from geoloc_cli.errors import MapDamaged
 from geoloc_cli.features.local import LocalFeatures
 from geoloc_cli.geo.earth import haversine_m
 from geoloc_cli.index.reader import Index
-from geoloc_cli.maps.folder import Component, open_map
+from geoloc_cli.maps.folder import Component, index_of, open_map
 from geoloc_cli.maps.georeference import Georeference
 from geoloc_cli.photos.exif import read_photo
 from geoloc_cli.photos.intrinsics import CameraOverride
@@ -130,5 +131,10 @@ def build_stage(spec: dict[str, Any], index: Index, cache: str | None) -> PoseSt
     override = override_of(spec["camera"])
     if spec["map"] is None:
         return PoseStage(index, LocalMaps(index, Store(cache) if cache else None).around, override)
-    parts = [(f"{spec['map']}#{component.name}", component) for component in open_map(Path(spec["map"]))]
+    folder = Path(spec["map"])
+    parts = [(f"{folder}#{component.name}", component) for component in open_map(folder)]
+    held = {photo.path for photo in index.all_photos()}
+    gone = [path for _, part in parts for path in part.model.images if path not in held]
+    if gone:
+        raise MapDamaged(f"{index_of(folder)} no longer holds {gone[0]}, of which the map is; build the map again.")
     return PoseStage(index, lambda verified: parts, override)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,13 @@ from geoloc_cli.features.match import match_unit
 from geoloc_cli.maps.colmap import undistorted
 from geoloc_cli.maps.folder import Component
 from geoloc_cli.pose.refine import RefinedPose, refine
+from geoloc_cli.pose.rivals import rival
 from geoloc_cli.retrieval.verify import chance_evidence
 from geoloc_cli.types import Camera
 
 Floats = NDArray[np.float64]
+# Of a focal length that its own picture contradicts; as of one that is guessed from nothing.
+_UNKNOWN_FOCAL_STD = 0.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,10 @@ class PoseFound:
 
 @dataclass(frozen=True, slots=True)
 class NoPose:
-    """Why there is none: `not_in_map`, `few_inliers`, `no_spread`, `uncertain` or `unsolved`."""
+    """Why there is none: `not_in_map`, `few_inliers`, `no_spread`, `uncertain`, `unsolved`, `mirrored`, `focal_length`.
+
+    The last two: the pairs fit the mirrored picture, or another focal length than the stated one, clearly better.
+    """
 
     reason: str
 
@@ -157,5 +163,12 @@ def _solved(
     worst = math.sqrt(float(np.linalg.eigvalsh(refined.covariance[3:, 3:])[-1]))
     if worst > options.max_std_share * distance:
         return NoPose("uncertain")
+    focal_px = camera.focal_px * first.focal_scale
+    better = rival(rays / first.focal_scale, xyz, inside, focal_px, max_error_px, focal_known, solver)
+    if better == "focal_length" and camera.source != "user":
+        unknown = replace(camera, source="default", focal_std=_UNKNOWN_FOCAL_STD)
+        return _solved(features, unknown, rows, points, component, solver, options)
+    if better is not None:
+        return NoPose(better)
     error_px = float(np.sqrt(np.mean(refined.residuals_px[inside] ** 2)))
     return PoseFound(component, refined, distinct, asked, error_px, solver.name)
