@@ -216,8 +216,8 @@ def test_wrong_matches_give_the_pose_or_none(town: SmallTown, street: Street, wr
             keypoints[wrong, :2] = rng.uniform((0, 0), (640, 480), (len(wrong), 2))
             nearest = sorted(images, key=lambda p: math.dist(images[p].center_in_map, query.pose.center_in_enu))[:6]
             part = LocalFeatures(keypoints, local.descriptors, local.width, local.height)
-            posed = estimate_pose(part, [camera], nearest, components[0], lambda p: index.local(rows[p]), PoseLibSolver(),
-                                  PoseOptions())  # fmt: skip
+            posed = estimate_pose(part, [camera], nearest, components[0], lambda p: index.local(rows[p]),
+                                  PoseLibSolver(), PoseOptions())  # fmt: skip
             found.append(posed)
             if not isinstance(posed, NoPose):
                 assert math.dist(posed.refined.center, query.pose.center_in_enu) < 0.5
