@@ -135,7 +135,11 @@ def read_reconstruction(folder: Path) -> Any:
 
 def read_model(folder: Path) -> SparseModel:
     """A model on disk as arrays. Raises MapDamaged where it is none."""
-    model = read_reconstruction(folder)
+    return as_sparse(read_reconstruction(folder))
+
+
+def as_sparse(model: Any) -> SparseModel:
+    """A pycolmap.Reconstruction as arrays."""
     rows = {point_id: row for row, point_id in enumerate(sorted(model.points3D))}
     points = np.array([model.points3D[point_id].xyz for point_id in rows], np.float64).reshape(-1, 3)
     tracks = np.array([model.points3D[point_id].track.length() for point_id in rows], np.int64)

@@ -12,16 +12,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloc_cli.maps.colmap import MIN_MATCHES, SEED, library, read_reconstruction
+from geoloc_cli.maps.colmap import MIN_MATCHES, SEED, as_sparse, library, read_reconstruction
+from geoloc_cli.maps.model import SparseModel
 
 Floats = NDArray[np.float64]
 # A lens's centre is looked for where so many photos share it, and believed within this share of the longer side.
 _CENTRE_IMAGES = 5
+_CENTRE_SHARE = 0.05
 # First pairs that are tried where a dozen photos are all there is; COLMAP's own 200 take ten seconds of them.
 _FEW_TRIALS = 20
 # Of pairs with less than a quarter of right matches; they add little to a small map, and take most of its time.
 _FEW_SAMPLES = 1000
-_CENTRE_SHARE = 0.05
+# Draws of a map that bends, and the share of the most photos that counts as as many.
+_DRAWS = 3
+_AS_MANY = 0.95
 
 
 def reconstruct(
@@ -32,57 +36,72 @@ def reconstruct(
     photos: int,
     folder: Path,
     on_image: Callable[[], None],
+    judge: Callable[[SparseModel], float],
     *,
     one: bool = False,
 ) -> list[Path]:
     """Verifies the pairs and maps incrementally; one folder for each component, the largest first.
 
     Where less than two thirds of the photos are registered, it is tried again with what a walk straight ahead needs: a
-    first pair of small angle, few inliers, and intrinsics that stay as they were stated. held, guessed: ids of cameras
-    whose intrinsics are known, or of which nothing is. one: the first component alone, and without much searching for
-    where to begin.
+    first pair of small angle, few inliers, and intrinsics that stay as they were stated. Such a map may bend with the
+    samples that were drawn: of three draws that register as many, the one of the least judge(component) is taken.
+    held, guessed: ids of cameras whose intrinsics are known, or of which nothing is. one: the first component alone,
+    without much searching for where to begin.
     """
     pycolmap = library()
     _verify(database, pairs, _FEW_SAMPLES if one else None)
-    best: dict[int, Any] = {}
-    for attempt in ("usual", "ahead"):
-        options = pycolmap.IncrementalPipelineOptions()
-        options.extract_colors = False
-        options.min_model_size = 3
-        options.random_seed = SEED
-        options.constant_cameras = held
-        if one:
-            options.multiple_models = False
-            options.min_model_size = 2
-            options.triangulation.ignore_two_view_tracks = photos > 2
-            options.init_num_trials = _FEW_TRIALS
-            options.ba_global_max_refinements = 2
-            options.mapper.max_reg_trials = 1
-        options.num_threads = len(os.sched_getaffinity(0))
-        # Houses of the same build match by up to 25 keypoints, and one such pair twists a town.
-        options.min_num_matches = 30
-        if attempt == "ahead":
-            options.min_num_matches = MIN_MATCHES
-            options.mapper.init_min_tri_angle = 2.0
-            options.mapper.init_max_forward_motion = 1.0
-            options.mapper.init_min_num_inliers = 40
-            options.mapper.abs_pose_min_num_inliers = 15
-            options.mapper.abs_pose_min_inlier_ratio = 0.1
-            options.mapper.filter_min_tri_angle = 0.2
-            options.triangulation.min_angle = 0.2
-            # Straight ahead, a longer lens and a longer way look the same: the stated focal length must hold.
-            options.ba_refine_focal_length = False
-            options.ba_refine_extra_params = False
-        output = folder / attempt
+    drawn: list[dict[int, Any]] = []
+    for ahead, seed in ((False, SEED), *((True, SEED + draw) for draw in range(1 if one else _DRAWS))):
+        options = _options(held, seed, photos, ahead=ahead, one=one)
+        output = folder / f"{'ahead' if ahead else 'usual'}-{seed}"
         output.mkdir(parents=True, exist_ok=True)
-        found = pycolmap.incremental_mapping(database, folder, output, options, next_image_callback=on_image)
-        if _registered(found) > _registered(best):
-            best = found
-        if _registered(best) >= 2 * photos / 3:
+        drawn.append(pycolmap.incremental_mapping(database, folder, output, options, next_image_callback=on_image))
+        if not ahead and _registered(drawn[0]) >= 2 * photos / 3:
             break
+    most = max(_registered(models) for models in drawn)
+    if most == 0:
+        return []
+    rivals = [models for models in drawn if _registered(models) >= _AS_MANY * most]
+    best = rivals[0] if len(rivals) == 1 else min(rivals, key=lambda models: judge(as_sparse(_by_size(models)[0])))
     for model in best.values():
         _find_centres(model, guessed)
-    return _written(sorted(best.values(), key=lambda model: -model.num_reg_images()), folder)
+    return _written(_by_size(best), folder)
+
+
+def _options(held: set[int], seed: int, photos: int, *, ahead: bool, one: bool) -> Any:
+    pycolmap = library()
+    options = pycolmap.IncrementalPipelineOptions()
+    options.extract_colors = False
+    options.min_model_size = 3
+    options.random_seed = seed
+    options.constant_cameras = held
+    options.num_threads = len(os.sched_getaffinity(0))
+    # Houses of the same build match by up to 25 keypoints, and one such pair twists a town.
+    options.min_num_matches = 30
+    if one:
+        options.multiple_models = False
+        options.min_model_size = 2
+        options.triangulation.ignore_two_view_tracks = photos > 2
+        options.init_num_trials = _FEW_TRIALS
+        options.ba_global_max_refinements = 2
+        options.mapper.max_reg_trials = 1
+    if ahead:
+        options.min_num_matches = MIN_MATCHES
+        options.mapper.init_min_tri_angle = 2.0
+        options.mapper.init_max_forward_motion = 1.0
+        options.mapper.init_min_num_inliers = 40
+        options.mapper.abs_pose_min_num_inliers = 15
+        options.mapper.abs_pose_min_inlier_ratio = 0.1
+        options.mapper.filter_min_tri_angle = 0.2
+        options.triangulation.min_angle = 0.2
+        # Straight ahead, a longer lens and a longer way look the same: the stated focal length must hold.
+        options.ba_refine_focal_length = False
+        options.ba_refine_extra_params = False
+    return options
+
+
+def _by_size(models: dict[int, Any]) -> list[Any]:
+    return sorted(models.values(), key=lambda model: -int(model.num_reg_images()))
 
 
 def _verify(database: Path, pairs: Sequence[tuple[str, str]], samples: int | None) -> None:

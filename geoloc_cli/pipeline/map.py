@@ -12,7 +12,7 @@ import json
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +98,9 @@ def build_map(
         rigid = {f"{number:06d}": (pose.rotation, pose.translation) for number, pose in enumerate(poses)}
         models = mapping.triangulate(database, listed, rigid, work)
     else:
-        models = mapping.reconstruct(database, listed, held, guessed, len(photos), work, lambda: tell("mapping", 1))
+        models = mapping.reconstruct(
+            database, listed, held, guessed, len(photos), work, lambda: tell("mapping", 1), misfit(photos)
+        )
     names = {f"{number:06d}": photo.path for number, photo in enumerate(photos)}
     georeferences = []
     found: list[SparseModel] = []
@@ -118,6 +120,19 @@ def build_map(
 
 def _apart(poses: Sequence[PosedPhoto]) -> Callable[[NDArray[np.int64]], NDArray[np.float64]]:
     return apart_in_map(np.stack([p.center_in_map for p in poses]), np.stack([p.rotation[2] for p in poses]))
+
+
+def misfit(photos: Sequence[IndexedPhoto]) -> Callable[[SparseModel], float]:
+    """How badly a component of numbered photos fits their positions, in metres; without any, how few points it has."""
+    numbered = [replace(photo, path=f"{number:06d}") for number, photo in enumerate(photos)]
+
+    def judge(model: SparseModel) -> float:
+        georeference = georeferenced(model, numbered)
+        if georeference is not None:
+            return georeference.horizontal_m
+        return 1e9 / (1 + len(model.points))
+
+    return judge
 
 
 def adjusted(

@@ -17,7 +17,7 @@ from geoloc_cli.index.rows import IndexedPhoto
 from geoloc_cli.maps import colmap, mapping
 from geoloc_cli.maps.folder import Component
 from geoloc_cli.maps.stored import from_arrays, to_arrays
-from geoloc_cli.pipeline.map import RATIO, adjusted, map_photo
+from geoloc_cli.pipeline.map import RATIO, adjusted, map_photo, misfit
 from geoloc_cli.store import Store, key_of
 
 # A map is made of the photo that looks most like the query, of those most alike to that one, and of the nearest.
@@ -75,7 +75,9 @@ class LocalMaps:
             mapped = [map_photo(self._index, photo) for photo in photos]
             database = work / "database.db"
             listed, held, guessed = colmap.write_database(database, mapped, self._matches(photos))
-            models = mapping.reconstruct(database, listed, held, guessed, len(photos), work, lambda: None, one=True)
+            models = mapping.reconstruct(
+                database, listed, held, guessed, len(photos), work, lambda: None, misfit(photos), one=True
+            )
             if not models:
                 return None
             colmap.rename_images(models[0], {f"{number:06d}": photo.path for number, photo in enumerate(photos)})
