@@ -60,7 +60,7 @@ def reconstruct(
             break
     most = max(_registered(models) for models in drawn)
     if most == 0:
-        return []
+        return _written([], folder)
     rivals = [models for models in drawn if _registered(models) >= _AS_MANY * most]
     best = rivals[0] if len(rivals) == 1 else min(rivals, key=lambda models: judge(as_sparse(_by_size(models)[0])))
     for model in best.values():
@@ -121,6 +121,7 @@ def _written(models: Sequence[Any], folder: Path) -> list[Path]:
     shutil.rmtree(folder / "sparse", ignore_errors=True)
     (folder / "sparse").mkdir()
     targets = []
+    (folder / "sparse").mkdir(exist_ok=True)
     for rank, model in enumerate(models):
         target = folder / "sparse" / str(rank)
         target.mkdir(parents=True, exist_ok=True)

@@ -6,6 +6,7 @@ axes and pixels.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 from geoloc_cli.types import Camera
 
 Floats = NDArray[np.float64]
+# Two photographs of one place share more points than this; twins share a handful that are wrong.
+_SHARED_POINTS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,16 @@ class SparseModel:
     points: Floats
     track_lengths: NDArray[np.int64]
     reprojection_px: float
+
+    def clusters(self, paths: list[str]) -> list[list[str]]:
+        """Images that see the same points, chained; the group of the first image first, each in the given order."""
+        seen = [np.unique(self.images[path].point_rows) for path in paths]
+        label = list(range(len(paths)))
+        for i, j in itertools.combinations(range(len(paths)), 2):
+            if len(np.intersect1d(seen[i], seen[j], assume_unique=True)) > _SHARED_POINTS and label[i] != label[j]:
+                label = [label[i] if other == label[j] else other for other in label]
+        groups = dict.fromkeys(label)
+        return [[path for path, other in zip(paths, label, strict=True) if other == group] for group in groups]
 
     def covisible(self, paths: list[str], count: int) -> list[str]:
         """The `count` other images that share most points with these, most first."""

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from geoloc_cli.contracts import PoseSolver
 from geoloc_cli.features.local import LocalFeatures, unit_rows
-from geoloc_cli.features.match import match_unit
 from geoloc_cli.maps.colmap import undistorted
 from geoloc_cli.maps.folder import Component
+from geoloc_cli.pose.pairs import Pairs, pairs_by_looks
 from geoloc_cli.pose.refine import RefinedPose, refine
 from geoloc_cli.pose.rivals import rival
 from geoloc_cli.retrieval.verify import chance_evidence
@@ -30,7 +30,8 @@ class PoseOptions:
 
     `max_error_share` of the longer side is the tolerance of an inlier (6 px of 1280). A pose needs `min_inliers`,
     `min_evidence` (as in `retrieval/verify.py`), inliers in `min_cells` of the 64 cells of the picture, and a standard
-    deviation of its place below `max_std_share` of the points' median distance.
+    deviation of its place below `max_std_share` of the points' median distance, and no other place in the map may
+    gather `rival_share` of its inliers.
     """
 
     neighbours: int = 6
@@ -42,11 +43,12 @@ class PoseOptions:
     min_evidence: float = 20.0
     min_cells: int = 6
     max_std_share: float = 0.1
+    rival_share: float = 0.7
 
 
 @dataclass(frozen=True, slots=True)
 class PoseFound:
-    """A pose in a component's map frame that passed the gate."""
+    """A pose in a component's map frame that passed the gate; distance: the median one to its points, in map."""
 
     component: Component
     refined: RefinedPose
@@ -54,13 +56,16 @@ class PoseFound:
     pairs: int
     reprojection_px: float
     solver: str
+    distance: float
 
 
 @dataclass(frozen=True, slots=True)
 class NoPose:
-    """Why there is none: `not_in_map`, `few_inliers`, `no_spread`, `uncertain`, `unsolved`, `mirrored`, `focal_length`.
+    """Why there is none: `not_in_map`, `few_inliers`, `no_spread`, `uncertain`, `unsolved`, `mirrored`, `focal_length`,
+    or `ambiguous`.
 
-    The last two: the pairs fit the mirrored picture, or another focal length than the stated one, clearly better.
+    The pairs fit the mirrored picture, or another focal length than the stated one, clearly better; or two places of
+    the map fit nearly as well.
     """
 
     reason: str
@@ -83,48 +88,38 @@ def estimate_pose(
     seen = [path for path in verified if path in component.model.images][: options.neighbours]
     if not seen:
         return NoPose("not_in_map")
-    neighbours = seen + component.model.covisible(seen, options.covisible)
-    rows, points = _pairs(features, neighbours, component, load, options)
-    answers = [_solved(features, camera, rows, points, component, solver, options) for camera in cameras]
-    posed = [answer for answer in answers if isinstance(answer, PoseFound)]
-    if posed:
-        return next(a for a in posed if 1.1 * a.inliers >= max(other.inliers for other in posed))
-    return next(answer for answer in answers if isinstance(answer, NoPose))
-
-
-def _pairs(
-    features: LocalFeatures,
-    neighbours: Sequence[str],
-    component: Component,
-    load: Callable[[str], LocalFeatures],
-    options: PoseOptions,
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Rows of the query's keypoints and of the component's points, each pair once."""
     unit = unit_rows(features.descriptors[: options.max_query])
-    found = []
-    for path in neighbours:
-        point_rows = component.model.images[path].point_rows
-        usable = np.flatnonzero(point_rows >= 0)
-        reference = load(path).descriptors
-        if len(usable) < 2 or len(reference) != len(point_rows):
+    answers: list[PoseFound | NoPose] = []
+    for group in component.model.clusters(seen):
+        neighbours = group + component.model.covisible(group, options.covisible)
+        pairs = pairs_by_looks(unit, component.model, neighbours, load, options.max_ratio)
+        tried = [_solved(features, camera, pairs, component, solver, options) for camera in cameras]
+        found = [answer for answer in tried if isinstance(answer, PoseFound)]
+        if not found:
+            answers += [answer for answer in tried if isinstance(answer, NoPose)]
             continue
-        # Keypoints without a point stay in the comparison: they are what a wrong match is told by.
-        matches = match_unit(unit, unit_rows(reference), options.max_ratio)
-        point = point_rows[matches[:, 1]]
-        found.append(np.stack([matches[point >= 0, 0], point[point >= 0]], axis=1))
-    pairs = np.unique(np.concatenate(found), axis=0) if found else np.zeros((0, 2), np.int64)
-    return pairs[:, 0].astype(np.int64), pairs[:, 1].astype(np.int64)
+        answers.append(next(a for a in found if 1.1 * a.inliers >= max(other.inliers for other in found)))
+    posed = sorted((answer for answer in answers if isinstance(answer, PoseFound)), key=lambda a: -a.inliers)
+    if not posed:
+        return next(answer for answer in answers if isinstance(answer, NoPose))
+    return NoPose("ambiguous") if any(_elsewhere(posed[0], other, options) for other in posed[1:]) else posed[0]
+
+
+def _elsewhere(best: PoseFound, other: PoseFound, options: PoseOptions) -> bool:
+    """Whether another part of the map speaks for another place nearly as loudly, as where a façade is built twice."""
+    apart = float(np.linalg.norm(best.refined.center - other.refined.center))
+    return other.inliers >= options.rival_share * best.inliers and apart > options.max_std_share * best.distance
 
 
 def _solved(
     features: LocalFeatures,
     camera: Camera,
-    rows: NDArray[np.int64],
-    points: NDArray[np.int64],
+    pairs: Pairs,
     component: Component,
     solver: PoseSolver,
     options: PoseOptions,
 ) -> PoseFound | NoPose:
+    rows, points = pairs
     if len(rows) < options.min_inliers:
         return NoPose("few_inliers")
     xy = features.keypoints[rows, :2].astype(np.float64)
@@ -167,8 +162,8 @@ def _solved(
     better = rival(rays / first.focal_scale, xyz, inside, focal_px, max_error_px, focal_known, solver)
     if better == "focal_length" and camera.source != "user":
         unknown = replace(camera, source="default", focal_std=_UNKNOWN_FOCAL_STD)
-        return _solved(features, unknown, rows, points, component, solver, options)
+        return _solved(features, unknown, pairs, component, solver, options)
     if better is not None:
         return NoPose(better)
     error_px = float(np.sqrt(np.mean(refined.residuals_px[inside] ** 2)))
-    return PoseFound(component, refined, distinct, asked, error_px, solver.name)
+    return PoseFound(component, refined, distinct, asked, error_px, solver.name, distance)
