@@ -34,6 +34,9 @@ def locate(
     retriever: str = typer.Option(
         "vlad", "--retriever", metavar="NAME", help="How candidates are found: vlad, or cann; see `geoloc backends`."
     ),
+    solver: str = typer.Option(
+        "poselib", "--solver", metavar="NAME", help="How poses are solved: poselib, or pycolmap; see `geoloc backends`."
+    ),
     top_k: int = typer.Option(15, "--top-k", min=1, help="Candidates that are retrieved and verified."),
     explain: bool = typer.Option(
         False, "--explain", help="The evidence of every candidate, not of the best five alone."
@@ -60,7 +63,7 @@ def locate(
     from geoloc_cli.pipeline.batch import locate_photos
     from geoloc_cli.pipeline.locate import LocateOptions
 
-    searched, stage = _where(index, map, pose, options.override(camera, focal_px, fov_deg))
+    searched, stage = _where(index, map, pose, options.override(camera, focal_px, fov_deg), solver)
     paths = options.photos_of(photos, exclude_list)
     if not paths:
         raise UsageError(f"No photos were found in {', '.join(photos)}.")
@@ -93,7 +96,7 @@ def locate(
 
 
 def _where(
-    index: str | None, map: str | None, pose: bool, override: CameraOverride | None
+    index: str | None, map: str | None, pose: bool, override: CameraOverride | None, solver: str
 ) -> tuple[str, dict[str, Any] | None]:
     """The index to be searched, and what the pose stage is built of, where one is asked for."""
     if (index is None) == (map is None):
@@ -106,7 +109,7 @@ def _where(
     from geoloc_cli.pipeline.posing import stage_spec
 
     read_manifest(Path(map))
-    return str(index_of(Path(map))), stage_spec(map, override) if pose else None
+    return str(index_of(Path(map))), stage_spec(map, override, solver) if pose else None
 
 
 def _in_order(paths: list[str], done: _Answered, fresh: Iterator[Fix | Failure]) -> Iterator[Fix | Failure]:

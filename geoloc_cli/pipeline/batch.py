@@ -54,7 +54,8 @@ def build_locator(spec: dict[str, Any]) -> Callable[[str], Fix | Failure]:
     priors = [create("prior", parse(name)) for name in spec["priors"]]
     stage = None
     if spec.get("pose"):
-        stage = PoseStage(Path(spec["pose"]["map"]), override_of(spec["pose"]["camera"])).pose
+        pose = spec["pose"]
+        stage = PoseStage(Path(pose["map"]), override_of(pose["camera"]), pose["solver"]).pose
     search = create("retriever", parse(spec["retriever"])).over(index)
     locator = Locator(index, features, search, max_size_px, options, _asker(priors), stage)
     return locator.locate

@@ -19,7 +19,7 @@ from geoloc_cli.photos.intrinsics import CameraOverride
 from geoloc_cli.pipeline.map import camera_key, camera_of
 from geoloc_cli.pose.answer import place_of, pose_record
 from geoloc_cli.pose.estimate import NoPose, PoseOptions, estimate_pose
-from geoloc_cli.pose.solve import PoseLibSolver
+from geoloc_cli.registry import create, parse
 from geoloc_cli.types import Camera, Fix
 
 # A pose farther from where retrieval places the photo than this many of its radii is not believed.
@@ -29,7 +29,8 @@ _FARTHEST_RADII = 5.0
 class PoseStage:
     """Poses photos in one map; keeps the map and its index open."""
 
-    def __init__(self, folder: Path, override: CameraOverride | None = None) -> None:
+    def __init__(self, folder: Path, override: CameraOverride | None = None, solver: str = "poselib") -> None:
+        """solver: the name of a backend of this kind, with its options if any."""
         self._folder, self._override = folder, override
         self._components = open_map(folder)
         self._index = Index.open(index_of(folder))
@@ -44,7 +45,7 @@ class PoseStage:
                 image = component.model.images.get(photo.path)
                 if image is not None:
                     self._cameras.setdefault(camera_key(photo.camera, photo.path), image.camera)
-        self._solver, self._options = PoseLibSolver(), PoseOptions()
+        self._solver, self._options = create("solver", parse(solver)), PoseOptions()
 
     def cameras(self, path: str, width: int, height: int) -> list[Camera]:
         """What the query's camera may be, at its described size.
@@ -105,6 +106,7 @@ def _disagrees(fix: Fix, lat: float, lon: float) -> bool:
     return float(haversine_m(lat, lon, fix.lat, fix.lon)) > _FARTHEST_RADII * fix.radius_m
 
 
-def stage_spec(folder: str, override: CameraOverride | None) -> dict[str, Any]:
-    """What a worker needs to build the stage, as plain JSON."""
-    return {"map": folder, "camera": asdict(override) if override else None}
+def stage_spec(folder: str, override: CameraOverride | None, solver: str = "poselib") -> dict[str, Any]:
+    """What a worker needs to build the stage, as plain JSON. Raises UnknownBackend where there is no such solver."""
+    create("solver", parse(solver))
+    return {"map": folder, "camera": asdict(override) if override else None, "solver": solver}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import math
 import shutil
 import subprocess
 import sys
@@ -225,3 +226,14 @@ def test_a_manifest_that_is_none_is_refused(folder: Path, data: bytes) -> None:
     (folder / "manifest.json").write_bytes(data)
     with pytest.raises(MapDamaged, match=r"manifest\.json"):
         read_manifest(folder)
+
+
+def test_the_solver_is_chosen_by_name_and_named_in_the_record(town: SmallTown, built: Path) -> None:
+    asked = (town.queries[0].path, "--map", built, "--pose", "--format", "jsonl", "--workers", "1")
+    poses = {}
+    for name in ("poselib", "pycolmap"):
+        pose = json.loads(geoloc("locate", *asked, "--solver", name).stdout)["pose"]
+        assert pose["solver"] == name
+        poses[name] = pose
+    assert math.dist(poses["poselib"]["center_in_map"], poses["pycolmap"]["center_in_map"]) < 0.02
+    assert "did you mean 'pycolmap'" in geoloc("locate", *asked, "--solver", "pycolmaps", status=2).stderr
