@@ -20,7 +20,7 @@ from urllib.parse import parse_qsl
 from geoloc_cli.errors import MissingExtra, UnknownBackend
 
 GROUP = "geoloc.backends"
-KINDS = ("prior", "features", "descriptor", "retriever", "matcher")
+KINDS = ("prior", "features", "descriptor", "retriever", "matcher", "solver")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +72,20 @@ BUILTIN: tuple[Backend, ...] = (
         "geoloc_cli.retrieval.cann:CannRetriever",
         "local descriptors directly, no global one: constrained approximate nearest neighbours",
         "CannOptions",
+    ),
+    Backend(
+        "solver",
+        "poselib",
+        "geoloc_cli.pose.solve:PoseLibSolver",
+        "a pose of 2D-3D pairs by PoseLib's LO-RANSAC; fast",
+        licence="BSD-3-Clause (PoseLib)",
+    ),
+    Backend(
+        "solver",
+        "pycolmap",
+        "geoloc_cli.pose.solve_colmap:PycolmapSolver",
+        "a pose of 2D-3D pairs by COLMAP's LO-RANSAC and refinement; a slower second opinion",
+        licence="BSD-3-Clause (COLMAP)",
     ),
     Backend(
         "prior",

@@ -1,4 +1,4 @@
-"""The one place that calls pycolmap: SIFT extraction and robust two-view models.
+"""The one place that calls pycolmap for single photos: SIFT, robust two-view models, and absolute poses.
 
 pycolmap holds the interpreter lock while it works, so only processes, never threads, run it in parallel.
 """
@@ -97,3 +97,28 @@ def estimate_fundamental(
         return None
     found = _ransac("estimate_fundamental_matrix", xy_a, xy_b, max_error_px)
     return None if found is None else RobustModel(np.asarray(found["F"]), np.asarray(found["inlier_mask"], bool))
+
+
+def estimate_absolute_pose(
+    pixels: NDArray[np.float64], points: NDArray[np.float64], focal_px: float, max_error_px: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_]] | None:
+    """pixels: (N, 2) about the optical centre of a pinhole camera; points: (N, 3). None where there is no pose.
+
+    Returns rotation (3, 3) and translation (3,), cam_from_map, by LO-RANSAC and refinement, and inliers (N,) bool.
+    """
+    pycolmap = _pycolmap()
+    options = pycolmap.AbsolutePoseEstimationOptions()
+    options.ransac.max_error = max_error_px
+    # As many trials as PoseLib is given: COLMAP would end a search of less than a tenth inliers long before.
+    options.ransac.min_inlier_ratio = 0.01
+    options.ransac.min_num_trials = 200
+    options.ransac.max_num_trials = 20_000
+    options.ransac.random_seed = _SEED
+    size = int(2 * np.abs(pixels).max()) + 2
+    camera = pycolmap.Camera(model="SIMPLE_PINHOLE", width=size, height=size, params=[focal_px, 0.0, 0.0])
+    found = pycolmap.estimate_and_refine_absolute_pose(pixels, points, camera, options)
+    if found is None:
+        return None
+    rigid = found["cam_from_world"]
+    rotation = np.asarray(rigid.rotation.matrix(), np.float64)
+    return rotation, np.asarray(rigid.translation, np.float64), np.asarray(found["inlier_mask"], bool)

@@ -27,6 +27,8 @@ def library() -> Any:
     os.environ.setdefault("GLOG_minloglevel", "2")
     import pycolmap
 
+    # Of what it calls errors, that nothing could be mapped is said by us, and the rest it raises too.
+    pycolmap.logging.minloglevel = 3
     pycolmap.set_random_seed(SEED)
     pycolmap.logging.minloglevel = 3  # what it says of photos that make no map, we say ourselves
     return pycolmap

@@ -22,7 +22,7 @@ from geoloc_cli.pipeline.map import camera_key, camera_of
 from geoloc_cli.pipeline.ondemand import LocalMaps
 from geoloc_cli.pose.answer import place_of, pose_record
 from geoloc_cli.pose.estimate import NoPose, PoseFound, PoseOptions, estimate_pose
-from geoloc_cli.pose.solve import PoseLibSolver
+from geoloc_cli.registry import create, parse
 from geoloc_cli.store import Store
 from geoloc_cli.types import Camera, Fix
 
@@ -36,12 +36,15 @@ _FARTHEST_RADII = 5.0
 class PoseStage:
     """Poses photos in maps of the photos of one index; keeps both open."""
 
-    def __init__(self, index: Index, maps: Maps, override: CameraOverride | None = None) -> None:
+    def __init__(
+        self, index: Index, maps: Maps, override: CameraOverride | None = None, solver: str = "poselib"
+    ) -> None:
+        """solver: the name of a backend of this kind, with its options if any."""
         self._index, self._maps, self._override = index, maps, override
         photos = index.all_photos()
         self._rows = {photo.path: photo.row_id for photo in photos}
         self._keys = {photo.path: camera_key(photo.camera, photo.path) for photo in photos}
-        self._solver, self._options = PoseLibSolver(), PoseOptions()
+        self._solver, self._options = create("solver", parse(solver)), PoseOptions()
 
     def cameras(self, path: str, width: int, height: int, component: Component) -> list[Camera]:
         """What the query's camera may be, at its described size.
@@ -121,20 +124,24 @@ def _disagrees(fix: Fix, lat: float, lon: float) -> bool:
     return float(haversine_m(lat, lon, fix.lat, fix.lon)) > _FARTHEST_RADII * fix.radius_m
 
 
-def stage_spec(map: str | None, override: CameraOverride | None) -> dict[str, Any]:
-    """What a worker needs to build the stage, as plain JSON; without a map, maps are made on demand."""
-    return {"map": map, "camera": asdict(override) if override else None}
+def stage_spec(map: str | None, override: CameraOverride | None, solver: str = "poselib") -> dict[str, Any]:
+    """What a worker needs to build the stage, as plain JSON; without a map, maps are made on demand.
+
+    Raises UnknownBackend where there is no such solver.
+    """
+    create("solver", parse(solver))
+    return {"map": map, "camera": asdict(override) if override else None, "solver": solver}
 
 
 def build_stage(spec: dict[str, Any], index: Index, cache: str | None) -> PoseStage:
     """The stage of a `stage_spec`, for the photos of an index."""
-    override = override_of(spec["camera"])
+    override, solver = override_of(spec["camera"]), spec["solver"]
     if spec["map"] is None:
-        return PoseStage(index, LocalMaps(index, Store(cache) if cache else None).around, override)
+        return PoseStage(index, LocalMaps(index, Store(cache) if cache else None).around, override, solver)
     folder = Path(spec["map"])
     parts = [(f"{folder}#{component.name}", component) for component in open_map(folder)]
     held = {photo.path for photo in index.all_photos()}
     gone = [path for _, part in parts for path in part.model.images if path not in held]
     if gone:
         raise MapDamaged(f"{index_of(folder)} no longer holds {gone[0]}, of which the map is; build the map again.")
-    return PoseStage(index, lambda verified: parts, override)
+    return PoseStage(index, lambda verified: parts, override, solver)

@@ -1,7 +1,8 @@
-"""A first pose among wrong pairs: LO-RANSAC by PoseLib, over a ladder of focal lengths where none is known."""
+"""A first pose among wrong pairs: LO-RANSAC by PoseLib; and the ladder of focal lengths, for every solver."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,13 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+# Pixels (N, 2) about the optical centre, points (N, 3), focal_px, max_error_px -> cam_from_map rotation (3, 3) and
+# translation (3,), and inliers (N,); None where there is no pose.
+Attempt = Callable[[Floats, Floats, float, float], tuple[Floats, Floats, Bools] | None]
 _SEED = 0
-
-
-def _poselib() -> Any:
-    import poselib
-
-    return poselib
+_MIN_PAIRS = 5
+# From half to four times the given length, a fourth of an octave apart: the usual lens is guessed, and long ones are
+# longer than wide ones are short.
+_LADDER = tuple(float(scale) for scale in 2.0 ** np.linspace(-1.0, 2.0, 13))
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +28,29 @@ class Solved:
     rotation: Floats
     center: Floats
     focal_scale: float
-    inliers: NDArray[np.bool_]
+    inliers: Bools
+
+
+def solve_by(
+    attempt: Attempt, rays: Floats, points: Floats, focal_px: float, max_error_px: float, focal_known: bool
+) -> Solved | None:
+    """The pose that gathers most pairs, at the given focal length or at those of the ladder about it.
+
+    P3P at thirteen lengths needs three pairs where P4Pf needs four: of 80 % wrong pairs it sees five times as many good
+    samples. The refinement finds the length between the steps. None where no pose gathers more than it was made of.
+    """
+    if len(rays) < _MIN_PAIRS:
+        return None
+    pixels = np.ascontiguousarray(rays * focal_px)
+    best: Solved | None = None
+    for scale in (1.0,) if focal_known else _LADDER:
+        found = attempt(pixels, points, focal_px * scale, max_error_px)
+        if found is None:
+            continue
+        rotation, translation, inliers = found
+        if inliers.sum() >= (_MIN_PAIRS if best is None else best.inliers.sum() + 1):
+            best = Solved(rotation, -rotation.T @ translation, scale, inliers)
+    return best
 
 
 class PoseLibSolver:
@@ -37,44 +62,18 @@ class PoseLibSolver:
         self, rays: Floats, points: Floats, focal_px: float, max_error_px: float, focal_known: bool
     ) -> Solved | None:
         """rays: (N, 2) x / z, y / z; points: (N, 3). None where no pose gathers more pairs than it was made of."""
-        poselib = _poselib()
-        if len(rays) < 5:
-            return None
-        pixels = np.ascontiguousarray(rays * focal_px)
-        size = int(2 * np.abs(pixels).max()) + 2
-        camera = {"model": "SIMPLE_PINHOLE", "width": size, "height": size, "params": [focal_px, 0.0, 0.0]}
-        # Unknown keys are dropped silently: these four are PoseLib 2.0.5's own.
-        ransac = {"max_reproj_error": max_error_px, "seed": _SEED, "min_iterations": 200, "max_iterations": 20_000}
-        if focal_known:
-            pose, facts = poselib.estimate_absolute_pose(pixels, points, camera, ransac, {})
-            scale = 1.0
-        else:
-            found = _search_focal(poselib, rays, points, focal_px, ransac)
-            if found is None:
-                return None
-            pose, facts, scale = found
-        inliers = np.array(facts["inliers"], bool)
-        if inliers.sum() < 5:
-            return None
-        rotation = np.asarray(pose.R, np.float64)
-        return Solved(rotation, -rotation.T @ np.asarray(pose.t, np.float64), scale, inliers)
+        return solve_by(_attempt, rays, points, focal_px, max_error_px, focal_known)
 
 
-def _search_focal(
-    poselib: Any, rays: Floats, points: Floats, focal_px: float, ransac: dict[str, Any]
-) -> tuple[Any, dict[str, Any], float] | None:
-    """The pose of the focal length that gathers most pairs, of lengths a fourth of an octave apart.
+def _attempt(
+    pixels: Floats, points: Floats, focal_px: float, max_error_px: float
+) -> tuple[Floats, Floats, Bools] | None:
+    import poselib
 
-    From half to four times the given one: the usual lens is guessed, and long ones are longer than wide ones are short.
-    P3P at thirteen lengths needs three pairs where P4Pf needs four: of 80 % wrong pairs it sees five times as many good
-    samples. The refinement finds the length between the steps.
-    """
-    best: tuple[Any, dict[str, Any], float] | None = None
-    for scale in 2.0 ** np.linspace(-1.0, 2.0, 13):
-        pixels = np.ascontiguousarray(rays * focal_px)
-        size = int(2 * np.abs(pixels).max()) + 2
-        camera = {"model": "SIMPLE_PINHOLE", "width": size, "height": size, "params": [focal_px * scale, 0.0, 0.0]}
-        pose, facts = poselib.estimate_absolute_pose(pixels, points, camera, ransac, {})
-        if best is None or facts["num_inliers"] > best[1]["num_inliers"]:
-            best = pose, facts, float(scale)
-    return best
+    size = int(2 * np.abs(pixels).max()) + 2
+    camera = {"model": "SIMPLE_PINHOLE", "width": size, "height": size, "params": [focal_px, 0.0, 0.0]}
+    # Unknown keys are dropped silently: these four are PoseLib 2.0.5's own.
+    ransac = {"max_reproj_error": max_error_px, "seed": _SEED, "min_iterations": 200, "max_iterations": 20_000}
+    found: tuple[Any, dict[str, Any]] = poselib.estimate_absolute_pose(pixels, points, camera, ransac, {})
+    pose, facts = found
+    return np.asarray(pose.R, np.float64), np.asarray(pose.t, np.float64), np.array(facts["inliers"], bool)

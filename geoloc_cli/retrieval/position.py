@@ -38,6 +38,8 @@ _SURROUND_R90_PER_SPREAD = 1.15
 # Tilt moves a picture's centre by a share of its footprint: 0.12 is 7 degrees at a focal length equal to the width.
 _PLANE_PRIOR_SHARE = 0.12
 _PLANE_PRIOR_COUNT = 4.0
+# What a receiver that says nothing of its accuracy is taken for (90 %): neighbours less far apart stood at one spot.
+_USUAL_RADIUS_M = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,10 @@ def _place(members: Sequence[Neighbour], picture_px: int, share: float) -> Place
     pixels = np.array([complex(*(n.center_in_query or (0.0, 0.0))) for n in members])
     # The error that the neighbours' own positions admit falls with their number, as that of a mean.
     admitted = math.sqrt(float(np.mean([(n.radius_m or 0.0) ** 2 for n in members])) / len(members))
-    planar = _plane(at[seen], pixels[seen], inliers[seen], picture_px) if seen.sum() >= 0.6 * len(members) else None
+    # Pictures from one spot fit a plane as well, whose scale and place are then those of the receivers' noise.
+    said = [_USUAL_RADIUS_M if n.radius_m is None else n.radius_m for n in members]
+    apart = seen.sum() >= 0.6 * len(members) and float(at[seen].std()) > float(np.median(said))
+    planar = _plane(at[seen], pixels[seen], inliers[seen], picture_px) if apart else None
     where, radius, method = (*planar, "plane") if planar is not None else (*_surround(at, inliers), "surround")
     radius = math.hypot(radius, admitted)
     # numpy's angle is anticlockwise from east, a bearing clockwise from north.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import os
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 from conftest import SmallTown
-from PIL import Image
+from PIL import ExifTags, Image
 from typer.testing import CliRunner
 
 from geoloc_cli.cli.app import app
@@ -45,7 +46,9 @@ CHANGES = {
 def geoloc(*arguments: str | Path, status: int = 0) -> subprocess.CompletedProcess[str]:
     """The installed program."""
     command = [sys.executable, "-m", "geoloc_cli", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    # One core: where several tests share a machine, the threads of BLAS wait for one another.
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr
     assert done.returncode == status, done.stderr
     return done
@@ -67,7 +70,7 @@ def write_poses(file: Path, photos: Sequence[TruePhoto], more: Iterable[tuple[st
     return file
 
 
-LOCATE = ("--pose", "--format", "jsonl", "--workers", "1")
+LOCATE = ("--pose", "--format", "jsonl", "--workers", "1", "--top-k", "6")
 
 
 def by_name(lines: str) -> dict[str, dict[str, Any]]:
@@ -130,6 +133,11 @@ def street(town: SmallTown, tmp_path_factory: pytest.TempPathFactory) -> Street:
             stem = f"{Path(photo.path).stem}_{name}"
             Image.open(photo.path).transpose(change).save(asked / f"{stem}.jpg", quality=92)
             truth[stem] = photo
+    exif = Image.open(town.queries[1].path)
+    stated = exif.getexif()
+    stated.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.FocalLengthIn35mmFilm] = 14
+    exif.save(asked / "half_lens.jpg", quality=92, exif=stated)
+    truth["half_lens"] = town.queries[1]
     spot = town.photos[6].pose
     turned = [replace(spot, heading_deg=spot.heading_deg + turn) for turn in (-14.0, 0.0, 14.0)]
     for photo in write_photos(Town(0, *TOWN_AT), turned, asked, with_position=False, prefix="turned"):
@@ -201,6 +209,13 @@ def test_a_wrong_focal_length_gives_no_pose_that_is_sure(town: SmallTown, street
     assert "no_pose_focal_length" in {fix["reason"] for fix in answers.values()}
 
 
+def test_a_focal_length_that_exif_has_wrong_is_solved_for(street: Street) -> None:
+    """14 mm of film are 252 pixels, and the lens has 520."""
+    pose, right = street.answers["half_lens"]["pose"], street.answers["query_001"]["pose"]
+    assert math.dist(pose["center_in_enu"], right["center_in_enu"]) < 0.3
+    assert pose["inliers"] > 0.8 * right["inliers"]
+
+
 @pytest.mark.parametrize("wrong_share", [0.5, 0.95, 1.0])
 def test_wrong_matches_give_the_pose_or_none(town: SmallTown, street: Street, wrong_share: float) -> None:
     components, camera = open_map(street.map), Camera("SIMPLE_PINHOLE", 640, 480, (520.0, 320.0, 240.0), "user", 0.0)
@@ -233,9 +248,11 @@ def test_a_map_from_one_spot_gives_no_pose(town: SmallTown, tmp_path: Path) -> N
     poses = write_poses(tmp_path / "poses.csv", photos)
     here("map", "import", poses, "--photos", tmp_path / "photos", "--map", tmp_path / "imported", "--workers", "1")
     for name in ("built", "imported"):
-        for stem, fix in located(tmp_path / name, town.queries[0].path).items():
-            assert fix["pose"] is None or honest(fix, truth[stem])
+        for stem, fix in located(tmp_path / name, *asked_of(town)).items():
+            assert fix["pose"] is None
             assert fix["reason"] is not None
+            # Where the photographs alone place it, the noise of their positions is not taken for a plan.
+            assert fix["lat"] is None or away_m(fix, truth[stem]) <= fix["radius_m"]
         here("map", "info", tmp_path / name)
 
 
