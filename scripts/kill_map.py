@@ -7,7 +7,8 @@ a map takes a second. Each trial forks a process that builds, or adds two photog
 one stage: at a random call within `describing` and `matching`, at a random call of the system within `writing`, at a
 random moment within `mapping`, which is one call. Afterwards a reader must find what was there before (no map, or the
 old one) or the new one, whole; and the same build must end in the photographs of a map that nobody disturbed, and match
-no pair twice that was kept. (Readers that did not look into `next/` found no map in 3 of 16 killings within `writing`.)
+no pair twice that was kept. (Readers that did not look into `next/` could not read the map after 3 of 16 killings
+within `writing`.)
 """
 
 from __future__ import annotations

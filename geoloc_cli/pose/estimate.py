@@ -167,7 +167,7 @@ def _solved(
     if worst > options.max_std_share * distance:
         return NoPose("uncertain")
     focal_px = camera.focal_px * first.focal_scale
-    better = rival(rays / first.focal_scale, xyz, inside, focal_px, max_error_px, focal_known, solver)
+    better = rival(rays / first.focal_scale, xyz, first.inliers, inside, focal_px, max_error_px, focal_known, solver)
     if better == "focal_length" and camera.source != "user":
         unknown = replace(camera, source="default", focal_std=_UNKNOWN_FOCAL_STD)
         return _solved(features, unknown, rows, points, component, solver, options)
