@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from geoloc_cli.geo.earth import haversine_m
 from geoloc_cli.maps.folder import open_map
+from geoloc_cli.maps.model import MapImage
 from geoloc_cli.maps.similarity import umeyama
 from geoloc_cli.photos.exif import read_photo
 
@@ -61,16 +62,20 @@ def turn_deg(a: Floats, b: Floats) -> float:
     return float(np.degrees(np.arccos(np.clip((np.trace(a @ b.T) - 1.0) / 2.0, -1.0, 1.0))))
 
 
-def against_poses(folder: Path, fixes: list[dict[str, Any]], poses: Poses) -> tuple[list[float], list[float]]:
-    """Errors of place (in the truth's units) and of rotation (degrees) of the posed photographs."""
-    images = open_map(folder)[0].model.images
+def against_poses(
+    images: dict[str, MapImage], fixes: list[dict[str, Any]], poses: Poses
+) -> tuple[list[float], list[float]]:
+    """Errors of place (in the truth's units) and of rotation (degrees) of the posed photographs.
+
+    images: those of the map that the poses are in, by which it is laid over the truth.
+    """
     names = sorted(images)
     scale, turn, shift = umeyama(
         np.stack([images[n].center_in_map for n in names]), np.stack([poses[Path(n).name][1] for n in names])
     )
     places, turns = [], []
     for fix in fixes:
-        if not fix["pose"]:
+        if not fix["pose"] or Path(fix["photo"]).name not in poses:
             continue
         rotation, center = poses[Path(fix["photo"]).name]
         w, x, y, z = fix["pose"]["cam_from_map"]["rotation_wxyz"]
@@ -97,7 +102,7 @@ def mapped(name: str, data: Path, folder: Path, lens: list[str]) -> tuple[list[d
 
 def posed_row(name: str, data: Path, folder: Path, poses: Poses, lens: list[str]) -> dict[str, Any]:
     fixes, build_s, query_s = mapped(name, data, folder, lens)
-    places, turns = against_poses(folder, fixes, poses)
+    places, turns = against_poses(open_map(folder)[0].model.images, fixes, poses)
     centers = np.stack([poses[Path(f["photo"]).name][1] for f in fixes])
     radius = float(np.median(np.linalg.norm(centers - np.stack([c for _, c in poses.values()]).mean(axis=0), axis=1)))
     return {
@@ -136,6 +141,31 @@ def placed_row(name: str, data: Path, folder: Path) -> dict[str, Any]:
     }
 
 
+def against_joint(data: Path, folder: Path) -> dict[str, Any]:
+    """The queries of seneca in a map of the others, against one reconstruction of all, laid over it by the others."""
+    photos = data / json.loads((data / "splits.json").read_text())["seneca"]["photos"]
+    fixes, _, _ = mapped("seneca", data, folder / "references", [])
+    geoloc("map", "build", str(photos), "--map", str(folder / "joint"))
+    joint = open_map(folder / "joint")[0]
+    georeference = joint.georeference
+    assert georeference is not None
+    poses = {
+        Path(path).name: (image.rotation @ georeference.rotation.T, georeference.in_enu(image.center_in_map))
+        for path, image in joint.model.images.items()
+    }
+    references = open_map(folder / "references")[0].model.images
+    for path in [path for path in references if Path(path).name not in poses]:
+        del references[path]
+    places, turns = against_poses(references, fixes, poses)
+    return {
+        "queries": len(fixes),
+        "posed": len(places),
+        "median_m": float(np.median(places)),
+        "worst_m": float(np.max(places)),
+        "median_deg": float(np.median(turns)),
+    }
+
+
 def left_out_in_turn(data: Path, folder: Path) -> dict[str, Any]:
     """Each photograph of sacre_coeur posed in a map of the nine others."""
     photos = sorted(p for p in (data / "sacre_coeur").rglob("*") if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
@@ -154,7 +184,7 @@ def left_out_in_turn(data: Path, folder: Path) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[2] / "shared" / "data")
-    parser.add_argument("--sets", default="fountain,fountain-guessed,fox,seneca,lund,sacre_coeur")
+    parser.add_argument("--sets", default="fountain,fountain-guessed,fox,seneca,lund,sacre_coeur,seneca-joint")
     parser.add_argument("--keep", type=Path, help="leave the maps in this folder")
     options = parser.parse_args()
     report: dict[str, Any] = {}
@@ -166,6 +196,8 @@ def main() -> None:
             if kind in ("fountain", "fox"):
                 poses, lens = fountain(options.data) if kind == "fountain" else fox(options.data)
                 report[name] = posed_row(kind, options.data, folder / name, poses, [] if "guessed" in name else lens)
+            elif name == "seneca-joint":
+                report[name] = against_joint(options.data, folder / name)
             elif name == "sacre_coeur":
                 report[name] = left_out_in_turn(options.data, folder / name)
             else:

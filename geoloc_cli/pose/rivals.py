@@ -2,11 +2,11 @@
 
 Façades repeat themselves, so that a picture which is mirrored, or whose focal length is wrong by a factor of two, still
 gathers a fifth of its pairs about a pose that is metres off, with a covariance of decimetres. What it really is gathers
-more. Of what a pose gathers, its best rival gathered, on one rendered street: for a length that was wrong by a factor
-of two 1.4 to 3.8 times as many, by a factor of 1.4 1.1 to 3.0 (so that one of eight such was missed), for a mirrored
-picture 1.4; and for eight right poses 0.2 to 0.6. On points of one plane the mirrored picture gathers exactly as many
-(it is the view from behind), and seen square any focal length does: a rival must win clearly, and a wrong focal length
-before a wall seen square is not found out.
+more. On one rendered street the best rival gathered, of what the pose did: for a length wrong by a factor of two 1.4 to
+3.8 times as many, by a factor of 1.4 1.1 to 3.0 (so that one of eight such was missed), for a mirrored picture 1.4;
+and for eight right poses 0.2 to 0.6. On points of one plane the mirrored picture gathers exactly as many (it is the
+view from behind), and seen square any focal length does: a rival must win clearly, and a wrong focal length before a
+wall seen square is not found out.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The same first pose by COLMAP: slower than PoseLib by an order of magnitude, and a second opinion."""
+"""The same first pose by COLMAP, as a second opinion."""
 
 from __future__ import annotations
 
