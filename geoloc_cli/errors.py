@@ -16,6 +16,8 @@
         ├── IndexMismatch         the index was made with another describer or a newer version (4)
         ├── IndexDamaged          a file of the index is not what was written (10)
         ├── IndexLocked           another process is writing to the index (11)
+        ├── WeightsMissing        the weights of a learned model are not where they are looked for (3)
+        ├── WeightsMismatch       a file of weights is another one than is asked for, or of another model (4)
         ├── MapMissing            there is no map at this place (3)
         ├── MapDamaged            a model or a file of a map cannot be read, or is not what was written (10)
         └── DiskFull              no room left; what was committed is kept (12)
@@ -98,6 +100,14 @@ class IndexDamaged(RunError):
 
 class IndexLocked(RunError):
     exit_code = 11
+
+
+class WeightsMissing(RunError):
+    exit_code = 3
+
+
+class WeightsMismatch(RunError):
+    exit_code = 4
 
 
 class MapMissing(RunError):

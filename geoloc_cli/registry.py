@@ -48,6 +48,15 @@ BUILTIN: tuple[Backend, ...] = (
         licence="BSD-3-Clause (COLMAP)",
     ),
     Backend(
+        "features",
+        "aliked",
+        "geoloc_cli.features.aliked:AlikedFeatures",
+        "ALIKED by kornia, from a local file of weights",
+        "AlikedOptions",
+        extra="torch",
+        licence="BSD-3-Clause (weights), Apache-2.0 (kornia)",
+    ),
+    Backend(
         "matcher",
         "mutual-nn",
         "geoloc_cli.features.match:MutualNearest",

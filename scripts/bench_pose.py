@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from geoloc_cli.engine.local import LocalPool
 from geoloc_cli.features.local import unit_rows
 from geoloc_cli.geo.earth import geodetic_from_enu, haversine_m
+from geoloc_cli.geometry.colmap import SiftExtractor
 from geoloc_cli.maps.colmap import as_sparse, undistorted
 from geoloc_cli.maps.folder import index_of
 from geoloc_cli.photos.decode import decode_gray
@@ -90,7 +91,10 @@ class Baseline:
         self._index.add(vectors)
         self._index.nprobe = _PROBES
         self.camera: Camera = next(iter(self._model.images.values())).camera
-        self._sift = pycolmap.Sift(self._options.sift)
+        sift = self._options.sift
+        self._sift = SiftExtractor(
+            max_features=3000, first_octave=sift.first_octave, peak_threshold=sift.peak_threshold
+        )
 
     def pairs(self, path: str) -> tuple[Floats, Floats]:
         """Rays (N, 2) and points (N, 3) of a query."""

@@ -38,6 +38,7 @@ def build(
     camera: str = options.CAMERA,
     focal_px: float = options.FOCAL_PX,
     fov_deg: float = options.FOV_DEG,
+    features: str = options.FEATURES,
     cache: str = options.CACHE,
     workers: int = options.WORKERS,
     quiet: bool = options.QUIET,
@@ -47,7 +48,7 @@ def build(
     Photos that are in the index already, and have not changed, are not done again.
     """
     intrinsics = camera, focal_px, fov_deg
-    if not take_photos(photos, index, exclude_list, positions, intrinsics, cache, workers, quiet):
+    if not take_photos(photos, index, exclude_list, positions, intrinsics, cache, workers, quiet, features=features):
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
@@ -84,14 +85,16 @@ def take_photos(
     quiet: bool,
     *,
     placed: bool = True,
+    features: str | None = None,
 ) -> bool:
     """Takes photos into an index, and says what was taken and what was not; placed: only those that have a position.
 
-    False where one could not be read.
+    features: as `--features` names them; None for those of the index, or the default. False where one was not readable.
     """
     from geoloc_cli.engine.local import LocalPool
     from geoloc_cli.photos.positions import read_positions
     from geoloc_cli.pipeline.build import build_index
+    from geoloc_cli.pipeline.describer import spec_for
 
     stated = read_positions(positions) if positions else None
     camera = options.override(*intrinsics)
@@ -105,6 +108,7 @@ def take_photos(
             parallel_map=LocalPool(workers),
             positions=stated,
             camera=camera,
+            describer=spec_for(index, features),
             cache=cache,
             placed=placed,
             progress=shown.step,

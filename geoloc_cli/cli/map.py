@@ -36,6 +36,7 @@ def build(
     fov_deg: float = options.FOV_DEG,
     alike: int = typer.Option(8, "--alike", min=1, help="Photos that look most alike, compared with each."),
     near: int = typer.Option(8, "--near", min=0, help="Photos taken nearest, compared with each."),
+    features: str = options.FEATURES,
     cache: str = options.CACHE,
     workers: int = options.WORKERS,
     quiet: bool = options.QUIET,
@@ -45,7 +46,9 @@ def build(
 
     index = str(index_of(Path(map)))
     intrinsics = camera, focal_px, fov_deg
-    read = take_photos(photos, index, exclude_list, positions, intrinsics, cache, workers, quiet, placed=False)
+    read = take_photos(
+        photos, index, exclude_list, positions, intrinsics, cache, workers, quiet, placed=False, features=features
+    )
     _made(map, workers, (alike, near), quiet, None)
     if not read:
         raise typer.Exit(EXIT_SOME_FAILED)
@@ -65,6 +68,7 @@ def import_(
     fov_deg: float = options.FOV_DEG,
     alike: int = typer.Option(8, "--alike", min=1, help="Photos that look most alike, compared with each."),
     near: int = typer.Option(8, "--near", min=0, help="Photos taken nearest, compared with each."),
+    features: str = options.FEATURES,
     cache: str = options.CACHE,
     workers: int = options.WORKERS,
     quiet: bool = options.QUIET,
@@ -85,8 +89,9 @@ def import_(
             typer.echo(f"left out: {len(found.left_out) - 5} more of {len(found.left_out)}.", err=True)
     paths = [photo.path for photo in found.photos]
     intrinsics = camera, focal_px, fov_deg
+    index = str(index_of(Path(map)))
     read = take_photos(
-        paths, str(index_of(Path(map))), exclude_list, positions, intrinsics, cache, workers, quiet, placed=False
+        paths, index, exclude_list, positions, intrinsics, cache, workers, quiet, placed=False, features=features
     )
     _made(map, workers, (alike, near), quiet, {photo.path: photo for photo in found.photos})
     if not read:

@@ -31,6 +31,12 @@ POSITIONS: Any = typer.Option(
     metavar="FILE",
     help="Positions that win over EXIF: CSV, JSONL or GeoJSON with path, lat, lon, alt_m, heading_deg, radius_m.",
 )
+FEATURES: Any = typer.Option(
+    None,
+    "--features",
+    metavar="NAME[?KEY=VALUE&...]",
+    help="Local features, as in 'aliked?weights=aliked-n16.pth' (`geoloc backends`); sift by default.",
+)
 WORKERS: Any = typer.Option(None, "--workers", min=1, help="Processes; by default one for each core.")
 CACHE: Any = typer.Option(None, "--cache", metavar="DIR", help="Keep features here, and describe no picture twice.")
 QUIET: Any = typer.Option(False, "--quiet", help="No progress and no summary on stderr.")

@@ -109,7 +109,7 @@ def _training_vectors(
 def _assigned(
     rows: NDArray[np.float32], state: dict[str, NDArray[Any]]
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """rows: (N, 128) unit local descriptors. Returns them projected, (N, local_dim), and each one's nearest word."""
+    """rows: (N, D) unit local descriptors. Returns them projected, (N, local_dim), and each one's nearest word."""
     words = state["words"]
     local: NDArray[np.float32] = (rows - state["mean"]) @ state["projection"]
     nearest = (np.einsum("kd,kd->k", words, words) - 2.0 * (local @ words.T)).argmin(axis=1)

@@ -22,7 +22,7 @@ from geoloc_cli.index.reader import Index
 from geoloc_cli.index.rows import NewPhoto
 from geoloc_cli.index.writer import IndexWriter
 from geoloc_cli.photos.intrinsics import CameraOverride
-from geoloc_cli.pipeline.describer import build_descriptor, default_spec
+from geoloc_cli.pipeline.describer import build_descriptor, spec_for
 from geoloc_cli.pipeline.extract import fingerprint
 from geoloc_cli.types import Failure, Position
 
@@ -66,12 +66,13 @@ def build_index(
 ) -> BuildReport:
     """Makes the index in `folder`, or adds to it what is new or changed; progress(stage, photos done) may be given.
 
+    describer: by default that of the index, or the embedded one for a new index (`pipeline/describer.py`).
     placed: a photo that says nowhere where it was taken is left out, as it is not for the index of a map.
     Raises the index's RunErrors; a photo that cannot be taken is left out, with its reason in the report.
     """
     began = time.perf_counter()
     tell = progress or (lambda stage, done: None)
-    with IndexWriter(folder, describer or default_spec()) as writer:
+    with IndexWriter(folder, describer or spec_for(folder, None)) as writer:
         intake = _Intake(writer, positions, camera, {"cache": cache, "placed": placed}, tell)
         intake.take(paths, parallel_map)
         if writer.known():

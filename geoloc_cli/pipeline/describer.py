@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from geoloc_cli.contracts import Descriptor, Features
@@ -10,8 +11,9 @@ from geoloc_cli.descriptors.vlad import VladDescriptor, VladOptions
 from geoloc_cli.errors import IndexMismatch, UnknownBackend, UsageError
 from geoloc_cli.features.cached import CachedFeatures
 from geoloc_cli.features.sift import SiftOptions
+from geoloc_cli.index.manifest import NAME, read_manifest
 from geoloc_cli.index.reader import Index
-from geoloc_cli.registry import BackendSpec, create
+from geoloc_cli.registry import BackendSpec, create, parse
 from geoloc_cli.store import Store
 
 Spec = dict[str, Any]
@@ -23,6 +25,29 @@ def default_spec() -> dict[str, Spec]:
         "features": {"name": "sift", "options": asdict(SiftOptions())},
         "descriptor": {"name": "vlad", "options": asdict(VladOptions())},
     }
+
+
+def spec_for(folder: str | Path, features: str | None) -> dict[str, Spec]:
+    """The describer for a build into `folder`, with features as `registry.parse` reads them, `aliked?weights=...`.
+
+    Without any, an index that exists keeps its own, and a new one gets the default. Learned features come back with
+    their file of weights pinned; one that lies elsewhere than when the index was made is still the same.
+    """
+    recorded = read_manifest(Path(folder)).describer if (Path(folder) / NAME).exists() else None
+    if features is None:
+        return recorded or default_spec()
+    given = parse(features)
+    options = asdict(create("features", given).options)
+    spec = default_spec() | {"features": {"name": given.name, "options": options}}
+    if recorded is not None and _without_place(recorded) == _without_place(spec):
+        return recorded
+    return spec
+
+
+def _without_place(spec: dict[str, Spec]) -> dict[str, Any]:
+    features = spec["features"]
+    options = {name: value for name, value in features["options"].items() if name != "weights"}
+    return spec | {"features": features | {"options": options}}
 
 
 def build_features(spec: Spec, cache: str | None = None) -> tuple[Features, int]:

@@ -1,0 +1,1 @@
+"""Learned weights: found on this machine, hashed, and loaded as numbers alone."""
