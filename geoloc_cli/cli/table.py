@@ -21,6 +21,10 @@ def printable(text: str) -> str:
 
 def length(metres: float) -> str:
     """A length as a person would say it."""
+    if metres < 1.0:
+        return f"{100.0 * metres:.0f} cm"
+    if metres < 9.95:
+        return f"{metres:.1f} m"
     return f"{metres:.0f} m" if metres < 10_000 else f"{metres / 1000:.0f} km"
 
 
@@ -96,7 +100,15 @@ def _row(answer: Fix | Failure, cut: int) -> tuple[str, ...]:
         return name, "", "", "", f"{answer.confidence:.2f}", "", str(answer.reason or f"{answer.stage}, in the map")
     inliers = next((str(c.inliers) for c in answer.candidates if c.inliers), "")
     place = f"{answer.lat:.5f}", f"{answer.lon:.5f}", length(answer.radius_m)
-    return name, *place, f"{answer.confidence:.2f}", inliers, str(answer.stage)
+    return name, *place, f"{answer.confidence:.2f}", inliers, _stage(answer)
+
+
+def _stage(answer: Fix) -> str:
+    """What the answer rests on, how the camera was held, and why there is no pose where one was asked for."""
+    held = answer.pose
+    if answer.stage == "pose" and held is not None and held.heading_deg is not None and held.pitch_deg is not None:
+        return f"pose, heading {held.heading_deg:.0f}°, pitch {held.pitch_deg:+.0f}°"
+    return ", ".join(str(part) for part in (answer.stage, answer.reason) if part)
 
 
 def _candidate_row(candidate: Candidate, cut: int) -> tuple[str, ...]:

@@ -72,4 +72,5 @@ def test_names_are_made_fit_for_a_terminal() -> None:
     assert printable("a\nb\x1b[31m") == "a\\nb\\x1b[31m"
     assert printable("\udcff.jpg") == "\\xff.jpg"
     assert printable("Größe 東京.jpg") == "Größe 東京.jpg"
-    assert [length(m) for m in (12.3, 9999.0, 12_345.0)] == ["12 m", "9999 m", "12 km"]
+    said = [length(m) for m in (0.05, 9.24, 12.3, 9999.0, 12_345.0)]
+    assert said == ["5 cm", "9.2 m", "12 m", "9999 m", "12 km"]
