@@ -8,12 +8,16 @@ written in h and in chords, never in cosines, which cannot tell angles below 1e-
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
 
 from geoloc_cli.geo.earth import EARTH_RADIUS_M, Floats
 
 RADIUS_SHARE = 0.9  # what a component's radius_m holds of it (types.Component)
+# On a plane: the radius that holds as much of a circular Gaussian, over the standard deviation of an axis.
+R90_PER_SIGMA = math.sqrt(-2.0 * math.log(1.0 - RADIUS_SHARE))
 
 _SMALL = 0.1  # below it 1 / kappa and coth kappa cancel, and their series is good to 1e-13
 _SHARP = 40.0  # above it exp(-2 kappa) is below the last bit of one

@@ -15,14 +15,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from geoloc_cli.geo.fisher import R90_PER_SIGMA
 from geoloc_cli.maps.adjustment import Observed, Solution, converged
 from geoloc_cli.maps.level import Held, held, rolled, upside_down
 from geoloc_cli.maps.similarity import derivatives, robust_start
 
 Floats = NDArray[np.float64]
 
-# r90 of a circular Gaussian is sqrt(-2 ln 0.1) sigma.
-_R90_PER_SIGMA = math.sqrt(-2.0 * math.log(0.1))
 _R90_PER_SIGMA_1D = 1.645
 # What a receiver that says nothing of its accuracy is taken for, and the best that one is believed to be.
 _USUAL_M = 3.0
@@ -270,7 +269,7 @@ def _shared_noise(observed: Observed, solution: Solution, residual: Floats, away
         return solution.sigma_shared
     rank = _tolerance_rank(int(believed.sum())) - 1
     across = np.sort(np.linalg.norm(residual[rows, :2], axis=1)[believed] * weight[believed, 0])[rank]
-    horizontal = max(solution.sigma_shared[0], float(across * typical[0]) / _R90_PER_SIGMA)
+    horizontal = max(solution.sigma_shared[0], float(across * typical[0]) / R90_PER_SIGMA)
     if not controls:
         return horizontal, solution.sigma_shared[1]
     # Receivers' heights are believed by their robust deviation; surveyed ones that fit badly are a map that is bent.

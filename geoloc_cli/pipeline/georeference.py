@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from geoloc_cli.errors import UsageError
 from geoloc_cli.geo.earth import enu_from_geodetic, haversine_m, wrap_lon
+from geoloc_cli.geo.fisher import R90_PER_SIGMA
 from geoloc_cli.index.reader import Index
 from geoloc_cli.index.rows import IndexedPhoto
 from geoloc_cli.maps.control import Triangulated, triangulate
@@ -25,8 +26,6 @@ from geoloc_cli.types import Position
 
 Floats = NDArray[np.float64]
 
-# r90 of a circular Gaussian is 2.146 standard deviations of each axis.
-_R90_PER_SIGMA = 2.146
 # Control points further from the photographs than this are those of another survey, or in another order.
 _ANOTHER_PLACE_M = 100_000.0
 _NOT_BELIEVED_SIGMAS = 5.0
@@ -179,7 +178,7 @@ def placed(model: SparseModel, positions: Mapping[str, Position], seen: Sequence
     origin = _origin(lat, lon, alt_m)
     in_enu = np.asarray(enu_from_geodetic(lat, lon, np.where(np.isfinite(alt_m), alt_m, origin[2]), origin), np.float64)
     in_enu[~np.isfinite(alt_m), 2] = np.nan
-    stated = np.array([np.nan if p.radius_m is None else p.radius_m / _R90_PER_SIGMA for p in used])
+    stated = np.array([np.nan if p.radius_m is None else p.radius_m / R90_PER_SIGMA for p in used])
     controls = _controls(seen, origin)
     found = fit(paths, centers, in_enu, stated, cam_from_map, origin, controls)
     if found is None and controls is not None:

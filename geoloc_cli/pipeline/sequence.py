@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from geoloc_cli.errors import PhotoError
 from geoloc_cli.geo.belief import credible_radius_m, from_components, mass_within
 from geoloc_cli.geo.earth import bearing_deg, destination, haversine_m
+from geoloc_cli.geo.fisher import R90_PER_SIGMA
 from geoloc_cli.geo.track import Point, Sighting, Track, track
 from geoloc_cli.index.reader import Circle
 from geoloc_cli.photos.exif import read_photo
@@ -33,8 +34,6 @@ Answer = Fix | Failure
 NAME = "sequence"
 OFF_THE_TRACK = "off_the_track"
 
-# r90 of a circular Gaussian is sqrt(-2 ln 0.1) sigma.
-_R90_PER_SIGMA = math.sqrt(-2.0 * math.log(0.1))
 # EXIF's times are whole seconds, cut off or rounded: an even error of one second has this standard deviation.
 _WHOLE_SECOND_STD = 1.0 / math.sqrt(12.0)
 # `confidence` speaks of one kilometre; what is wider than that is no place.
@@ -201,7 +200,7 @@ class _Way:
         away = haversine_m(*self._middle, lat, lon)
         angle = np.radians(bearing_deg(*self._middle, lat, lon))
         position = np.stack([away * np.sin(angle), away * np.cos(angle)], axis=1)
-        sigma = np.array([c.radius_m for c in said]) / _R90_PER_SIGMA
+        sigma = np.array([c.radius_m for c in said]) / R90_PER_SIGMA
         covariance = sigma[:, None, None] ** 2 * np.eye(2)
         return Sighting(position, covariance, np.array([c.weight for c in said]), 1.0 - sum(c.weight for c in said))
 
@@ -213,7 +212,7 @@ class _Way:
         bearing = math.degrees(math.atan2(east, north))
         lat, lon = destination(*self._middle, bearing, math.hypot(east, north))
         # The circle of an ellipse's 90 %: exact where it is round, and at most a third too wide where it is a line.
-        radius = _R90_PER_SIGMA * math.sqrt(float(np.linalg.eigvalsh(point.covariance)[-1]))
+        radius = R90_PER_SIGMA * math.sqrt(float(np.linalg.eigvalsh(point.covariance)[-1]))
         return Component(round(float(lat), 8), round(float(lon), 8), round(radius, 2), 1.0)
 
     def _rationale(self, path: str, point: Point) -> str:

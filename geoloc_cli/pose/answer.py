@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 
 from geoloc_cli.geo.belief import from_components
 from geoloc_cli.geo.earth import geodetic_from_enu
+from geoloc_cli.geo.fisher import R90_PER_SIGMA
 from geoloc_cli.maps.georeference import Georeference
 from geoloc_cli.pose.estimate import PoseFound
 from geoloc_cli.types import Belief, Component, Pose
 
 Floats = NDArray[np.float64]
-# r90 of a circular Gaussian is sqrt(-2 ln 0.1) sigma.
-_R90_PER_SIGMA = math.sqrt(-2.0 * math.log(0.1))
 _LEAST_RADIUS_M = 0.01
 # Not every gated pose is right: the share of the belief that is kept for a wrong one.
 _DOUBT = 0.01
@@ -106,7 +105,7 @@ def place_of(found: PoseFound, georeference: Georeference) -> tuple[float, float
     lat, lon, _ = geodetic_from_enu(georeference.in_enu(found.refined.center), georeference.origin)
     covariance = covariance_in_enu(found, georeference)[:2, :2]
     # The circle of an ellipse's 90 %: exact where it is round, and at most a tenth too wide where it is a line.
-    radius_m = max(_LEAST_RADIUS_M, _R90_PER_SIGMA * math.sqrt(float(np.linalg.eigvalsh(covariance)[-1])))
+    radius_m = max(_LEAST_RADIUS_M, R90_PER_SIGMA * math.sqrt(float(np.linalg.eigvalsh(covariance)[-1])))
     place = Component(round(float(lat), 9), round(float(lon), 9), round(radius_m, 3), 1.0 - _DOUBT)
     return place.lat, place.lon, radius_m, from_components([place], _DOUBT)
 

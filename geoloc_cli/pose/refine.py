@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from geoloc_cli.maps.similarity import rotation_of
+
 Floats = NDArray[np.float64]
 
 _ROUNDS = 30
@@ -103,7 +105,7 @@ class _State:
 
     def moved(self, step: Floats) -> _State:
         scale = self.focal_scale * float(np.exp(np.clip(step[6], -0.3, 0.3))) if len(step) == 7 else self.focal_scale
-        return _State(_small_rotation(step[:3]) @ self.rotation, self.center + step[3:6], scale)
+        return _State(rotation_of(step[:3]) @ self.rotation, self.center + step[3:6], scale)
 
 
 def _cost(length: Floats, state: _State, sigma: float, max_error_px: float, focal_std: float) -> float:
@@ -139,13 +141,3 @@ def _linearised(
     if size == 7:
         jacobian[:, :, 6] = focal_px * scale * predicted
     return residual, jacobian, valid
-
-
-def _small_rotation(vector: Floats) -> Floats:
-    angle = float(np.linalg.norm(vector))
-    if angle < 1e-15:
-        return np.eye(3)
-    x, y, z = vector / angle
-    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
-    turned: Floats = np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross
-    return turned

@@ -25,9 +25,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoloc_cli.geo.earth import bearing_deg, destination, haversine_m
+from geoloc_cli.geo.fisher import R90_PER_SIGMA
 
-# r90 of a circular Gaussian is sqrt(-2 ln 0.1) sigma.
-_R90_PER_SIGMA = math.sqrt(-2.0 * math.log(0.1))
 # Neighbours farther apart than this are different answers, not one: a reference with a false position, or twins.
 _CLUSTER_M = 1000.0
 _ROUNDS = 15
@@ -160,7 +159,7 @@ def _plane(
     trusted = float((weight / base * away**2).sum())
     prior = _PLANE_PRIOR_COUNT * (_PLANE_PRIOR_SHARE * footprint_m) ** 2
     sigma = math.sqrt((trusted + prior) / (freedom + _PLANE_PRIOR_COUNT) * lever)
-    return where, _R90_PER_SIGMA * sigma
+    return where, R90_PER_SIGMA * sigma
 
 
 def _consensus(at: NDArray[np.complex128], upright: NDArray[np.complex128]) -> NDArray[np.float64]:
