@@ -11,12 +11,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pycolmap
 import pytest
-from conftest import SmallTown
 from typer.testing import CliRunner
 
 from geoloc_cli.cli.app import app
@@ -28,6 +27,9 @@ from geoloc_cli.maps.inspect import info
 from geoloc_cli.maps.poses import read_poses
 from geoloc_cli.pipeline.map import build_map
 from geoloc_cli.pose.answer import quaternion_wxyz
+
+if TYPE_CHECKING:
+    from conftest import SmallTown
 
 
 def geoloc(*arguments: str | Path, status: int = 0) -> subprocess.CompletedProcess[str]:

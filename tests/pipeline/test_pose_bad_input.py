@@ -12,11 +12,10 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from conftest import SmallTown
 from PIL import ExifTags, Image
 from typer.testing import CliRunner
 
@@ -34,6 +33,9 @@ from geoloc_cli.testing.demo import TOWN_AT
 from geoloc_cli.testing.photos import Noise, TruePhoto, write_photos
 from geoloc_cli.testing.town import Town
 from geoloc_cli.types import Camera
+
+if TYPE_CHECKING:
+    from conftest import SmallTown
 
 CHANGES = {
     "mirrored": Image.Transpose.FLIP_LEFT_RIGHT,
