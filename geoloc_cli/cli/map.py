@@ -161,7 +161,7 @@ def export(
     out: str = typer.Option(None, "--out", metavar="PATH", help="Where; GeoJSON goes to standard output by default."),
     part: int = typer.Option(0, "--part", min=0, help="The component."),
 ) -> None:
-    """Write the cameras as GeoJSON, the points as PLY, or the COLMAP model."""
+    """Write the cameras and the way they took as GeoJSON, the points as PLY, or the COLMAP model."""
     from geoloc_cli.maps.inspect import camera_rows, component_of
 
     if to not in ("geojson", "ply", "colmap"):
@@ -170,9 +170,12 @@ def export(
         raise UsageError(f"--to {to} needs --out PATH.")
     try:
         if to == "geojson":
-            from geoloc_cli.export.geojson import places
+            from geoloc_cli.export.geojson import places, track
 
-            document = json.dumps(places(camera_rows(Path(directory), part)))
+            rows = camera_rows(Path(directory), part)
+            collection, way = places(rows), track(rows)
+            collection["features"] += [way] if way else []
+            document = json.dumps(collection)
             if out is None:
                 typer.echo(document)
             else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from geoloc_cli.records import to_record
@@ -19,6 +19,18 @@ def _feature(answer: Fix | Failure) -> dict[str, Any]:
     lat, lon = record.pop("lat"), record.pop("lon")
     geometry = None if lat is None else {"type": "Point", "coordinates": [lon, lat]}
     return {"type": "Feature", "geometry": geometry, "properties": record}
+
+
+def track(rows: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+    """A LineString through rows that hold lat, lon and taken_at, in the order of time; None below two of such."""
+    timed = sorted((row for row in rows if row["taken_at"] is not None), key=lambda row: str(row["taken_at"]))
+    if len(timed) < 2:
+        return None
+    return {
+        "type": "Feature",
+        "geometry": {"type": "LineString", "coordinates": [[row["lon"], row["lat"]] for row in timed]},
+        "properties": {"from": timed[0]["taken_at"], "to": timed[-1]["taken_at"], "photos": len(timed)},
+    }
 
 
 def places(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:

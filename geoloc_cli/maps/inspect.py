@@ -7,7 +7,8 @@ from typing import Any
 
 from geoloc_cli.errors import MapMissing
 from geoloc_cli.geo.earth import geodetic_from_enu
-from geoloc_cli.maps.folder import Component, open_map, read_manifest
+from geoloc_cli.index.reader import Index
+from geoloc_cli.maps.folder import Component, index_of, open_map, read_manifest
 
 
 def info(folder: Path) -> dict[str, Any]:
@@ -54,10 +55,12 @@ def component_of(folder: Path, part: int) -> Component:
 
 
 def camera_rows(folder: Path, part: int) -> list[dict[str, Any]]:
-    """Path, lat, lon and residual of every camera of a component, by its place in the map. Raises MapMissing."""
+    """Path, time, lat, lon and residual of every camera of a component, by its place in the map. Raises MapMissing."""
     component = component_of(folder, part)
     if component.georeference is None:
         raise MapMissing(f"Part {part} of {folder} is not on the Earth: its photographs' positions do not suffice.")
+    with Index.open(index_of(folder)) as index:
+        taken = {photo.path: photo.taken_at for photo in index.all_photos()}
     rows = []
     for path, image in sorted(component.model.images.items()):
         lat, lon, _ = geodetic_from_enu(
@@ -67,6 +70,7 @@ def camera_rows(folder: Path, part: int) -> list[dict[str, Any]]:
         rows.append(
             {
                 "path": path,
+                "taken_at": taken.get(path),
                 "lat": round(float(lat), 8),
                 "lon": round(float(lon), 8),
                 "residual_m": list(residual) if residual else None,

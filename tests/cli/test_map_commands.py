@@ -86,7 +86,12 @@ def test_geojson_puts_the_cameras_where_they_were(town: SmallTown, built: Path, 
     assert json.loads((tmp_path / "cameras.geojson").read_text()) == document
     truth = {photo.path: photo for photo in town.photos}
     away = []
-    for feature in document["features"]:
+    *cameras, way = document["features"]
+    # The photos of the walk are numbered, and dated, in the order in which they were taken.
+    assert way["geometry"]["type"] == "LineString"
+    assert way["geometry"]["coordinates"] == [camera["geometry"]["coordinates"] for camera in cameras]
+    assert way["properties"]["photos"] == len(town.photos)
+    for feature in cameras:
         photo = truth.pop(feature["properties"]["path"])
         lon, lat = feature["geometry"]["coordinates"][:2]
         away.append(float(haversine_m(lat, lon, photo.lat, photo.lon)))
