@@ -90,6 +90,7 @@ def mapped(name: str, data: Path, folder: Path, lens: list[str]) -> tuple[list[d
     """The fixes of the queries of a set in a map of the rest; seconds of the map and of the queries."""
     split = json.loads((data / "splits.json").read_text())[name]
     photos = data / split["photos"]
+    folder.parent.mkdir(parents=True, exist_ok=True)
     listed = folder.with_suffix(".txt")
     listed.write_text("".join(f"{query}\n" for query in split["queries"]))
     began = time.perf_counter()
