@@ -97,6 +97,14 @@ BUILTIN: tuple[Backend, ...] = (
         licence="BSD-3-Clause (COLMAP)",
     ),
     Backend(
+        "solver",
+        "torch",
+        "geoloc_cli.pose.solve_torch:TorchSolver",
+        "poses of many photos at once by our own batched RANSAC, on the GPU where there is one",
+        "RobustOptions",
+        extra="torch",
+    ),
+    Backend(
         "prior",
         "exif",
         "geoloc_cli.priors.exif:ExifPrior",

@@ -3,7 +3,7 @@
 With `x_in_cam = R (x_in_map - center)`, a ray's error is `focal * (x / z - u, y / z - v)` in pixels, (u, v) being the
 observed ray with the lens's distortion taken out. Unknowns: a rotation vector in the camera frame, the centre in the
 map frame, and the logarithm of the focal length where that is not known. The covariance is (J^T W J)^-1 times the
-robust variance of the residuals, with the evidence of neighbouring inliers discounted (`_INDEPENDENT_SHARE`).
+robust variance of the residuals, with the evidence of neighbouring inliers discounted (`INDEPENDENT_SHARE`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _MOST_DAMPING = 1e6
 # A step that lowers the cost by less than this share is the last.
 _SAME_COST = 1e-9
 # A point's own error is shared by all who use it, and keypoints of one spot share theirs: two in three count.
-_INDEPENDENT_SHARE = 0.67
+INDEPENDENT_SHARE = 0.67
 _LEAST_SIGMA_PX = 0.2
 # The median length of a vector of two Gaussian axes over the deviation of one: sqrt(2 ln 2).
 _MEDIAN_PER_SIGMA = 1.1774
@@ -93,7 +93,7 @@ def refine(
                 break
     residual, jacobian, valid = _linearised(rays, points, state, focal_px, size)
     length = np.where(valid, np.linalg.norm(residual, axis=1), np.inf)
-    covariance = np.asarray(np.linalg.inv(normal)[:6, :6] / _INDEPENDENT_SHARE, np.float64)
+    covariance = np.asarray(np.linalg.inv(normal)[:6, :6] / INDEPENDENT_SHARE, np.float64)
     return RefinedPose(state.rotation, state.center, state.focal_scale, covariance, length)
 
 

@@ -62,10 +62,10 @@ class PoseLibSolver:
         self, rays: Floats, points: Floats, focal_px: float, max_error_px: float, focal_known: bool
     ) -> Solved | None:
         """rays: (N, 2) x / z, y / z; points: (N, 3). None where no pose gathers more pairs than it was made of."""
-        return solve_by(_attempt, rays, points, focal_px, max_error_px, focal_known)
+        return solve_by(poselib_pose, rays, points, focal_px, max_error_px, focal_known)
 
 
-def _attempt(
+def poselib_pose(
     pixels: Floats, points: Floats, focal_px: float, max_error_px: float
 ) -> tuple[Floats, Floats, Bools] | None:
     import poselib

@@ -26,15 +26,17 @@ def pairs(seed: int, count: int, wrong_share: float) -> tuple[np.ndarray, np.nda
     return pixels / FOCAL, points, pose
 
 
-@pytest.fixture(params=["poselib", "pycolmap"])
+@pytest.fixture(params=["poselib", "pycolmap", "torch"])
 def solver(request: pytest.FixtureRequest) -> PoseSolver:
+    if request.param == "torch":
+        pytest.importorskip("torch", reason="needs torch: make setup-torch")
     made: PoseSolver = create("solver", BackendSpec(request.param))
     assert made.name == request.param
     return made
 
 
 def test_both_are_there_by_name() -> None:
-    assert names("solver") == ["poselib", "pycolmap"]
+    assert names("solver") == ["poselib", "pycolmap", "torch"]
     with pytest.raises(UnknownBackend, match="did you mean 'poselib'"):
         stage_spec("map", None, "poslib")
 
@@ -58,7 +60,9 @@ def test_an_unknown_focal_length_is_found(solver: PoseSolver, guess: float) -> N
 
 
 @pytest.mark.parametrize("guess", [0.2, 3.0])
-def test_a_focal_length_beyond_the_ladder_gathers_less_than_a_known_one(solver: PoseSolver, guess: float) -> None:
+@pytest.mark.parametrize("name", ["poselib", "pycolmap"])
+def test_a_focal_length_beyond_the_ladder_gathers_less_than_a_known_one(name: str, guess: float) -> None:
+    solver = create("solver", BackendSpec(name))
     rays, points, _ = pairs(1, 200, 0.5)
     known = solver.solve(rays, points, FOCAL, 4.0, focal_known=True)
     found = solver.solve(rays / guess, points, FOCAL * guess, 4.0, focal_known=False)
@@ -93,7 +97,7 @@ def test_the_same_pairs_give_the_same_pose(solver: PoseSolver) -> None:
 def test_both_give_the_same_pose_of_easy_pairs(seed: int, known: bool) -> None:
     rays, points, pose = pairs(seed, 300, 0.2)
     one, other = (
-        create("solver", BackendSpec(name)).solve(rays, points, FOCAL, 4.0, known) for name in names("solver")
+        create("solver", BackendSpec(name)).solve(rays, points, FOCAL, 4.0, known) for name in ("poselib", "pycolmap")
     )
     assert one.focal_scale == other.focal_scale == 1.0
     distance = float(np.median(np.linalg.norm(points - pose.center_in_enu, axis=1)))
