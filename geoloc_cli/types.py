@@ -46,6 +46,31 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
+class Attitude:
+    """How a camera was held, as its own sensors say of the upright picture (`source`: `dji`, `pix4d` or `gpano`).
+
+    `pitch_deg` is that of the optical axis, up positive; `roll_deg` is about it, clockwise positive as the photographer
+    sees it; `heading_deg` is clockwise from the north that `heading_ref` names. Together they are the angles of a
+    `Pose`. `std_deg` is the standard deviation of the two axes that gravity tells of, and not of the heading.
+    """
+
+    pitch_deg: float
+    roll_deg: float
+    std_deg: float
+    source: str
+    heading_deg: float | None = None
+    heading_ref: Literal["true", "magnetic"] | None = None
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.pitch_deg) and -90.0 <= self.pitch_deg <= 90.0):
+            raise ValueError(f"pitch {self.pitch_deg} is not within -90 to 90 degrees")
+        if not (math.isfinite(self.roll_deg) and -180.0 <= self.roll_deg <= 180.0):
+            raise ValueError(f"roll {self.roll_deg} is not within -180 to 180 degrees")
+        if not (math.isfinite(self.std_deg) and self.std_deg > 0.0):
+            raise ValueError(f"std_deg {self.std_deg} is no standard deviation")
+
+
+@dataclass(frozen=True, slots=True)
 class Camera:
     """Intrinsics of an upright picture, in COLMAP's model names and parameter order.
 
@@ -86,6 +111,7 @@ class Photo:
     make: str | None = None
     model: str | None = None
     camera: Camera | None = None
+    attitude: Attitude | None = None
     notes: tuple[str, ...] = ()
 
 
