@@ -32,38 +32,26 @@ _UNDIRECTED = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class _Convention:
+    """keys: the properties of yaw, pitch and roll."""
+
     source: str
-    yaw: str
-    pitch: str
-    roll: str
+    keys: tuple[str, str, str]
     max_pitch_deg: float
     std_deg: float
 
 
+def _keys(pattern: str, yaw: str = "Yaw") -> tuple[str, str, str]:
+    return pattern.format(yaw), pattern.format("Pitch"), pattern.format("Roll")
+
+
 _CONVENTIONS = (
+    _Convention("dji", _keys("http://www.dji.com/drone-dji/1.0/ Gimbal{}Degree"), _GIMBAL_PITCH_DEG, _GIMBAL_STD_DEG),
+    *(_Convention("pix4d", _keys(f"{namespace} {{}}"), 180.0, _BODY_STD_DEG) for namespace in _PIX4D),
     _Convention(
-        "dji",
-        *(f"http://www.dji.com/drone-dji/1.0/ Gimbal{axis}Degree" for axis in ("Yaw", "Pitch", "Roll")),
-        max_pitch_deg=_GIMBAL_PITCH_DEG,
-        std_deg=_GIMBAL_STD_DEG,
-    ),
-    *(
-        _Convention(
-            "pix4d",
-            *(f"{namespace} {axis}" for axis in ("Yaw", "Pitch", "Roll")),
-            max_pitch_deg=180.0,
-            std_deg=_BODY_STD_DEG,
-        )
-        for namespace in _PIX4D
-    ),
-    _Convention(
-        "gpano",
-        *(f"http://ns.google.com/photos/1.0/panorama/ Pose{axis}Degrees" for axis in ("Heading", "Pitch", "Roll")),
-        max_pitch_deg=90.0,
-        std_deg=_BODY_STD_DEG,
+        "gpano", _keys("http://ns.google.com/photos/1.0/panorama/ Pose{}Degrees", "Heading"), 90.0, _BODY_STD_DEG
     ),
 )
-ATTITUDE_KEYS = tuple(key for c in _CONVENTIONS for key in (c.yaw, c.pitch, c.roll))
+ATTITUDE_KEYS = tuple(key for convention in _CONVENTIONS for key in convention.keys)
 
 
 def xmp_attitude(values: dict[str, str], make: str | None, orientation: int) -> tuple[Attitude | None, list[str]]:
@@ -71,11 +59,11 @@ def xmp_attitude(values: dict[str, str], make: str | None, orientation: int) -> 
 
     make: EXIF's; orientation: what the pixels still need, 1 to 8 (the angles are those of the picture as stored).
     """
-    convention = next((c for c in _CONVENTIONS if c.pitch in values and c.roll in values), None)
+    convention = next((c for c in _CONVENTIONS if all(key in values for key in c.keys[1:])), None)
     if convention is None:
         return None, []
-    yaw, pitch, roll = (number(values.get(key, "")) for key in (convention.yaw, convention.pitch, convention.roll))
-    why = _implausible(convention, yaw, pitch, roll, values.get(convention.yaw))
+    yaw, pitch, roll = (number(values.get(key, "")) for key in convention.keys)
+    why = _implausible(convention, yaw, pitch, roll, values.get(convention.keys[0]))
     if why is None and orientation not in _TURNS:
         why = "its picture is stored mirrored"
     if why is not None or pitch is None or roll is None:
