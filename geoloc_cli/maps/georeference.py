@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,6 +54,7 @@ class Georeference:
     covariance: (7, 7) of (log scale, rotation vector in enu [rad], translation [m]). horizontal_m, vertical_m:
     standard deviations per axis of what it was fitted to, which all its positions may share: of one photograph's
     position, or of one ground control point where there are such. outliers: paths of positions that were not believed.
+    alt_datum: what its heights count from, where its photographs agree on it.
     """
 
     origin: tuple[float, float, float]
@@ -65,6 +67,7 @@ class Georeference:
     residuals_m: dict[str, tuple[float, float, float]]
     outliers: tuple[str, ...]
     notes: tuple[str, ...]
+    alt_datum: Literal["ellipsoid", "sea_level"] | None = None
 
     def in_enu(self, x_in_map: Floats) -> Floats:
         """(..., 3) map -> (..., 3) metres east, north, up."""

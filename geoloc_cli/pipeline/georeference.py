@@ -196,7 +196,13 @@ def placed(model: SparseModel, positions: Mapping[str, Position], seen: Sequence
         in_enu[groups[0], 2] = np.nan
         found = fit(paths, centers, in_enu, stated, cam_from_map, origin, controls) or found
         notes.append(groups[1])
-    found = dataclasses.replace(found, notes=(*(note for note in notes if note), *found.notes))
+    datums = {place.alt_datum for place, known in zip(used, np.isfinite(alt_m), strict=True) if known}
+    found = dataclasses.replace(
+        found,
+        notes=(*(note for note in notes if note), *found.notes),
+        # Control points, and heights that fall apart in two groups, do not say which one it is.
+        alt_datum=datums.pop() if len(datums) == 1 and groups is None and controls is None else None,
+    )
     middle = centers.mean(axis=0)
     far = centers[np.linalg.norm(centers - middle, axis=1).argmax()]
     control_fits = () if controls is None else _control_fits(found, seen, controls)
