@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from geoloc_cli.cli.app import app
@@ -113,6 +114,26 @@ def test_a_photo_that_lies_about_how_it_was_held_is_posed_by_what_it_shows(stree
     assert (fix.status, fix.stage, fix.reason) == ("ok", "pose", "pose_without_gravity")
     assert fix.pose is not None
     assert fix.pose.roll_deg == pytest.approx(query.pose.roll_deg, abs=0.8)
+
+
+def test_an_altitude_counts_only_where_the_position_was_asked_for(street: LeaningStreet) -> None:
+    """A photo whose GPS is 50 m too high: its 5 m across are 4.7 m upwards, and the pairs know to centimetres."""
+    pose = street.queries[0].pose
+    lifted = replace(pose, center_in_enu=(*pose.center_in_enu[:2], pose.center_in_enu[2] + 50.0))
+    made = Town(0, *TOWN_AT)
+    (true,) = write_photos(made, [pose], street.folder / "lifted", prefix="true")
+    (wrong,) = write_photos(made, [lifted], street.folder / "lifted", prefix="wrong")
+    with Image.open(true.path) as picture, Image.open(wrong.path) as above:
+        picture.save(wrong.path + ".jpg", quality=95, exif=above.getexif())
+    stage = stage_spec(str(street.map), None)
+    for priors, path, reason in (
+        (("exif",), wrong.path + ".jpg", "pose_without_altitude"),
+        (("exif",), true.path, None),
+        ((), wrong.path + ".jpg", None),
+    ):
+        (fix,) = locate_photos(index_of(street.map), [path], LocateOptions(), LocalPool(1), priors=priors, pose=stage)
+        assert isinstance(fix, Fix)
+        assert (fix.stage, fix.reason) == ("pose", reason)
 
 
 def test_inspect_shows_how_a_photo_says_it_was_held(street: LeaningStreet) -> None:
