@@ -46,6 +46,31 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
+class Attitude:
+    """How a camera was held, as its own sensors say of the upright picture (`source`: `dji`, `pix4d` or `gpano`).
+
+    `pitch_deg` is that of the optical axis, up positive; `roll_deg` is about it, clockwise positive as the photographer
+    sees it; `heading_deg` is clockwise from the north that `heading_ref` names. Together they are the angles of a
+    `Pose`. `std_deg` is the standard deviation of the two axes that gravity tells of, and not of the heading.
+    """
+
+    pitch_deg: float
+    roll_deg: float
+    std_deg: float
+    source: str
+    heading_deg: float | None = None
+    heading_ref: Literal["true", "magnetic"] | None = None
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.pitch_deg) and -90.0 <= self.pitch_deg <= 90.0):
+            raise ValueError(f"pitch {self.pitch_deg} is not within -90 to 90 degrees")
+        if not (math.isfinite(self.roll_deg) and -180.0 <= self.roll_deg <= 180.0):
+            raise ValueError(f"roll {self.roll_deg} is not within -180 to 180 degrees")
+        if not (math.isfinite(self.std_deg) and self.std_deg > 0.0):
+            raise ValueError(f"std_deg {self.std_deg} is no standard deviation")
+
+
+@dataclass(frozen=True, slots=True)
 class Camera:
     """Intrinsics of an upright picture, in COLMAP's model names and parameter order.
 
@@ -86,6 +111,7 @@ class Photo:
     make: str | None = None
     model: str | None = None
     camera: Camera | None = None
+    attitude: Attitude | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -179,7 +205,8 @@ class Fix:
 
     `confidence` is the probability that the answer is within 1 km. `reason` is one of `not_in_index`,
     `too_few_matches`, `prior_disagrees`, `not_georeferenced` where `status` is `unlocated`; where a pose was asked for
-    and there is none, `no_pose_` and why (`pose/estimate.py`), or `pose_less_sure` than retrieval's place. In a
+    and there is none, `no_pose_` and why (`pose/estimate.py`), or `pose_less_sure` than retrieval's place; with a pose,
+    `pose_without_gravity`, `_altitude` or both where that contradicts the picture, and was left out of it. In a
     sequence it is `off_the_track` where the photo's own answer was refused: `unlocated`, or `ok` at stage `prior` where
     the track says where it was; a photo that had no answer keeps its reason there. A pose in a map that is nowhere on
     the Earth is `ok`, with no `lat` and `lon`.

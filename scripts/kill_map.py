@@ -82,7 +82,7 @@ def made_photo(path: str) -> NewPhoto:
     lat, lon, alt_m = (float(v) for v in geodetic_from_enu(np.array(pose.center_in_enu), _ORIGIN))
     lens = Camera("SIMPLE_PINHOLE", 640, 480, (520.0, 320.0, 240.0), "user", 0.0)
     local = LocalFeatures(keypoints, looks, 640, 480)
-    return NewPhoto(path, *fingerprint(path), 640, 480, Position(lat, lon, alt_m), lens, None, local)
+    return NewPhoto(path, *fingerprint(path), 640, 480, Position(lat, lon, alt_m), lens, None, None, local)
 
 
 class InProcess:

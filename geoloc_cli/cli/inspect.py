@@ -21,7 +21,7 @@ def inspect(
     exclude_list: str = options.EXCLUDE,
     as_json: bool = typer.Option(False, "--json", help="One JSON object a photo instead of a table."),
 ) -> None:
-    """Show what photos say of themselves: place, time, camera, doubts."""
+    """Show what photos say of themselves: place, time, camera, attitude, doubts."""
     from geoloc_cli.errors import PhotoError
     from geoloc_cli.photos.exif import read_photo
     from geoloc_cli.photos.positions import read_positions
@@ -55,7 +55,7 @@ def inspect(
 def _table(rows: list[dict[str, Any]]) -> None:
     from rich.text import Text
 
-    made = table.table(["photo", "size", "place", "taken at", "focal / width", "doubts"])
+    made = table.table(["photo", "size", "place", "taken at", "focal / width", "held", "doubts"])
     folder = table.common_folder(row["path"] for row in rows)
     if folder:
         made.title = Text(f"photos in {table.printable(folder)}")
@@ -67,12 +67,16 @@ def _table(rows: list[dict[str, Any]]) -> None:
 def _cells(row: dict[str, Any], cut: int) -> tuple[str, ...]:
     name = table.printable(row["path"][cut:])
     if "error" in row:
-        return name, "", "", "", "", table.printable(row["error"]["message"])
+        return name, "", "", "", "", "", table.printable(row["error"]["message"])
     position, camera = row["position"], row["camera"]
     place = f"{position['lat']:.6f}, {position['lon']:.6f} ({position['source']})" if position else "-"
     focal = "-"
     if camera:
         relative = camera["params"][0] / camera["width"]
         focal = f"{relative:.3f} ({camera['source']}, {100 * camera['focal_std']:.0f} %)"
+    attitude, held = row["attitude"], "-"
+    if attitude:
+        angles = f"pitch {attitude['pitch_deg']:.1f}, roll {attitude['roll_deg']:.1f}"
+        held = f"{angles} ({attitude['source']}, {attitude['std_deg']:g} degrees)"
     doubts = table.printable(" ".join(row["notes"]))
-    return name, f"{row['width']} x {row['height']}", place, row["taken_at"] or "-", focal, doubts
+    return name, f"{row['width']} x {row['height']}", place, row["taken_at"] or "-", focal, held, doubts

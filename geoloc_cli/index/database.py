@@ -21,7 +21,7 @@ CREATE TABLE photos (
     taken_at TEXT, cell INTEGER NOT NULL, segment TEXT NOT NULL, offset INTEGER NOT NULL, count INTEGER NOT NULL,
     descriptor_dim INTEGER NOT NULL, descriptor_type TEXT NOT NULL, feature_width INTEGER NOT NULL,
     feature_height INTEGER NOT NULL, crc32 INTEGER NOT NULL, row_crc32 INTEGER NOT NULL,
-    vector_segment TEXT, vector_row INTEGER
+    vector_segment TEXT, vector_row INTEGER, attitude TEXT
 );
 CREATE UNIQUE INDEX photos_path ON photos (path);
 CREATE INDEX photos_sha256 ON photos (sha256);
@@ -68,6 +68,8 @@ def open_database(folder: Path, *, write: bool) -> sqlite3.Connection:
         try:
             if write:
                 database.execute("PRAGMA synchronous = FULL")
+                if not has_attitudes(database):
+                    database.execute("ALTER TABLE photos ADD COLUMN attitude TEXT")
             else:
                 database.execute("BEGIN")
             database.execute("SELECT value FROM meta WHERE key = 'generation'").fetchone()
@@ -88,6 +90,11 @@ def _connect(folder: Path, mode: str) -> sqlite3.Connection:
     database.execute("PRAGMA trusted_schema = OFF")
     database.execute("PRAGMA cell_size_check = ON")
     return database
+
+
+def has_attitudes(database: sqlite3.Connection) -> bool:
+    """Whether photos have a column for how they were held, as those of an index from before it have not."""
+    return any(row[1] == "attitude" for row in database.execute("PRAGMA table_info(photos)"))
 
 
 def generation(database: sqlite3.Connection) -> int:

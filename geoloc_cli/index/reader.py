@@ -21,7 +21,7 @@ from geoloc_cli.index import database as db
 from geoloc_cli.index import derived
 from geoloc_cli.index.files import damaged, inside, map_file, sha256_of
 from geoloc_cli.index.manifest import Manifest, read_manifest
-from geoloc_cli.index.rows import SELECTED, Extent, IndexedPhoto, from_columns, packed_size, unpacked
+from geoloc_cli.index.rows import Extent, IndexedPhoto, from_columns, packed_size, selected, unpacked
 from geoloc_cli.index.search import Circle, SearchResult, search
 
 __all__ = ["Circle", "Index", "SearchResult"]
@@ -43,6 +43,7 @@ class Index:
         self._database = db.open_database(folder, write=False)
         with self._sound():
             self._generation = db.generation(self._database)
+            self._selected = selected(db.has_attitudes(self._database))
             self._segments = {
                 name: map_file(folder / "segments", name, size)
                 for name, size in self._database.execute(
@@ -146,7 +147,9 @@ class Index:
         """The photos of these rows, in their order."""
         with self._sound():
             rows = [
-                self._database.execute(f"SELECT {SELECTED} FROM photos WHERE row_id = ?", (int(row_id),)).fetchone()
+                self._database.execute(
+                    f"SELECT {self._selected} FROM photos WHERE row_id = ?", (int(row_id),)
+                ).fetchone()
                 for row_id in row_ids
             ]
             return [from_columns(row) for row in rows]
@@ -154,7 +157,7 @@ class Index:
     def all_photos(self) -> list[IndexedPhoto]:
         """Every photo, in the order of their paths."""
         with self._sound():
-            rows = self._database.execute(f"SELECT {SELECTED} FROM photos ORDER BY path").fetchall()
+            rows = self._database.execute(f"SELECT {self._selected} FROM photos ORDER BY path").fetchall()
             return [from_columns(row) for row in rows]
 
     def local(self, row_id: int) -> LocalFeatures:

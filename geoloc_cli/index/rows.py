@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoloc_cli.features.local import LocalFeatures
-from geoloc_cli.types import Camera, Position
+from geoloc_cli.types import Attitude, Camera, Position
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class PhotoFacts:
     position: Position | None
     camera: Camera | None
     taken_at: str | None
+    attitude: Attitude | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,11 +102,17 @@ def to_columns(photo: PhotoFacts) -> tuple[Any, ...]:
         json.dumps(position, allow_nan=False),
         json.dumps(dataclasses.asdict(photo.camera), allow_nan=False) if photo.camera else None,
         photo.taken_at,
+        json.dumps(dataclasses.asdict(photo.attitude), allow_nan=False) if photo.attitude else None,
     )
 
 
-ROW_COLUMNS = "path, sha256, size_bytes, mtime_ns, width, height, position, camera, taken_at"
-SELECTED = f"row_id, {ROW_COLUMNS}, crc32, row_crc32"
+_FIRST_COLUMNS = "path, sha256, size_bytes, mtime_ns, width, height, position, camera, taken_at"
+ROW_COLUMNS = f"{_FIRST_COLUMNS}, attitude"
+
+
+def selected(attitudes: bool) -> str:
+    """The columns that `from_columns` takes; attitudes: whether the index has any."""
+    return f"row_id, {_FIRST_COLUMNS}, {'attitude' if attitudes else 'NULL'}, crc32, row_crc32"
 
 
 def row_checksum(columns: tuple[Any, ...], features_crc32: int) -> int:
@@ -113,22 +120,26 @@ def row_checksum(columns: tuple[Any, ...], features_crc32: int) -> int:
 
     SQLite sees a page that is torn, but not a digit of a latitude that is another one since.
     """
-    path, sha256, _, _, *rest = columns
+    path, sha256, _, _, *rest, attitude = columns
+    # As it was before there were attitudes, where there is none.
+    rest = rest if attitude is None else [*rest, attitude]
     return zlib.crc32(json.dumps([path.hex(), sha256, *rest, features_crc32]).encode())
 
 
 def from_columns(row: tuple[Any, ...] | None) -> IndexedPhoto:
-    """The photo of a row selected as `SELECTED`. Raises ValueError, TypeError or AttributeError where it is not one."""
+    """The photo of a row of `selected` columns. Raises ValueError, TypeError or AttributeError where it is not one."""
     if row is None:
         raise ValueError("a row is missing")
     row_id, *columns, features_crc32, checksum = row
     if row_checksum(tuple(columns), features_crc32) != checksum:
         raise ValueError(f"row {row_id} has another checksum")
-    path, sha256, size_bytes, mtime_ns, width, height, position, camera_text, taken_at = columns
+    path, sha256, size_bytes, mtime_ns, width, height, position, camera_text, taken_at, held_text = columns
     camera = None
     if camera_text is not None:
         values = json.loads(camera_text)
         camera = Camera(**{**values, "params": tuple(values["params"])})
     said = json.loads(position)
     place = None if said is None else Position(**said)
-    return IndexedPhoto(os.fsdecode(path), sha256, size_bytes, mtime_ns, width, height, place, camera, taken_at, row_id)
+    held = None if held_text is None else Attitude(**json.loads(held_text))
+    name = os.fsdecode(path)
+    return IndexedPhoto(name, sha256, size_bytes, mtime_ns, width, height, place, camera, taken_at, held, row_id)

@@ -29,7 +29,7 @@ from geoloc_cli.index.rows import ROW_COLUMNS, NewPhoto, packed, row_checksum, t
 _LOCK = "write.lock"
 _INSERT = (
     f"INSERT INTO photos ({ROW_COLUMNS}, cell, segment, offset, count, descriptor_dim, descriptor_type, feature_width, "
-    f"feature_height, crc32, row_crc32) VALUES ({', '.join('?' * 19)})"
+    f"feature_height, crc32, row_crc32) VALUES ({', '.join('?' * 20)})"
 )
 
 

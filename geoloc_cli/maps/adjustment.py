@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoloc_cli.maps.level import Held
+from geoloc_cli.maps.plumb import Plumb
 from geoloc_cli.maps.similarity import derivatives, rotation_of
 
 Floats = NDArray[np.float64]
@@ -85,8 +86,10 @@ class Solution:
     sigma_shared: tuple[float, float]
 
 
-def converged(observed: Observed, start: tuple[float, Floats, Floats], level: Held | None, bend_m: float) -> Solution:
-    """From a start to the minimum; level: cameras to be held level; bend_m: how far the map itself may be bent."""
+def converged(
+    observed: Observed, start: tuple[float, Floats, Floats], upright: Held | Plumb | None, bend_m: float
+) -> Solution:
+    """From a start to the minimum; upright: what cameras say of up; bend_m: how far the map itself may be bent."""
     count, total = observed.photos, len(observed.source)
     none = np.zeros((_PARTS, _PARTS))
     solution = Solution(*start, np.eye(7), none[0], none, np.zeros(3), np.ones((total, 3)), (1.0, 1.0))
@@ -109,8 +112,8 @@ def converged(observed: Observed, start: tuple[float, Floats, Floats], level: He
         flat = rows.reshape(-1, rows.shape[2])
         normal = weighted.reshape(-1, rows.shape[2]).T @ flat
         gradient = np.einsum("kij,ki->j", weighted, residual / counted)
-        if level is not None:
-            jacobian, tilt, sure = level.rows(solution.rotation)
+        if upright is not None:
+            jacobian, tilt, sure = upright.rows(solution.rotation)
             normal[1:4, 1:4] += (jacobian * sure[:, None]).T @ jacobian
             gradient[1:4] += jacobian.T @ (sure * tilt)
         prior = _prior(observed, seen, factors)

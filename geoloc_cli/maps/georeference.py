@@ -3,14 +3,15 @@
 `x_in_enu = scale * R x_in_map + t`. Seven unknowns, fitted by iteratively re-weighted Gauss-Newton from a start by
 least median of squares, with Cauchy weights on the Mahalanobis length of each residual: horizontal and vertical noise
 differ, and some positions are wrong by hundreds of metres. Altitudes drift, which is fitted beside it
-(`maps/adjustment.py`). Where the positions leave the rotation open, level cameras decide
-(`maps/level.py`), and a note says so.
+(`maps/adjustment.py`). What the photographs say of how they were held is fitted with it (`maps/plumb.py`). Where they
+say nothing, and the positions leave the rotation open, level cameras decide (`maps/level.py`), and a note says so.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from numpy.typing import NDArray
 from geoloc_cli.geo.fisher import R90_PER_SIGMA
 from geoloc_cli.maps.adjustment import Observed, Solution, converged
 from geoloc_cli.maps.level import Held, held, rolled, upside_down
+from geoloc_cli.maps.plumb import Plumb
 from geoloc_cli.maps.similarity import derivatives, robust_start
 
 Floats = NDArray[np.float64]
@@ -53,6 +55,7 @@ class Georeference:
     covariance: (7, 7) of (log scale, rotation vector in enu [rad], translation [m]). horizontal_m, vertical_m:
     standard deviations per axis of what it was fitted to, which all its positions may share: of one photograph's
     position, or of one ground control point where there are such. outliers: paths of positions that were not believed.
+    alt_datum: what its heights count from, where its photographs agree on it.
     """
 
     origin: tuple[float, float, float]
@@ -65,6 +68,7 @@ class Georeference:
     residuals_m: dict[str, tuple[float, float, float]]
     outliers: tuple[str, ...]
     notes: tuple[str, ...]
+    alt_datum: Literal["ellipsoid", "sea_level"] | None = None
 
     def in_enu(self, x_in_map: Floats) -> Floats:
         """(..., 3) map -> (..., 3) metres east, north, up."""
@@ -99,6 +103,7 @@ def fit(
     cam_from_map: Floats,
     origin: tuple[float, float, float],
     controls: Controls | None = None,
+    plumb: Plumb | None = None,
 ) -> Georeference | None:
     """None where there are fewer than two positions, all are at one spot, or they contradict the map.
 
@@ -110,7 +115,7 @@ def fit(
     paths, centers (N, 3) in map, positions (N, 3) in enu, stated_m (N,) and cam_from_map (N, 3, 3): in the order in
     which the photographs were taken. The third of a position is NaN where no altitude is known; stated_m are the
     horizontal standard deviations that the receivers admit, NaN where none. Control points are weighted by their own,
-    and what the receivers err by together is then estimated.
+    and what the receivers err by together is then estimated. plumb: which way is up, by the photographs' attitudes.
     """
     observed = _observed(centers, positions, stated_m, controls)
     start = None if observed is None else _start(observed)
@@ -118,7 +123,7 @@ def fit(
         return None
     notes: list[str] = []
     cameras = held(cam_from_map)
-    solution = _settled(observed, start[:3], cameras, notes)
+    solution = _settled(observed, start[:3], cameras, plumb, notes)
     residual = observed.residual(solution)
     away = np.sqrt(((residual / solution.sigma) ** 2).sum(axis=1))
     if upside_down(cameras, solution.rotation) or _unrelated(observed, residual, away):
@@ -181,31 +186,43 @@ def _extents(points: Floats) -> Floats:
     return np.asarray(np.linalg.svd(points - points.mean(axis=0), compute_uv=False) / math.sqrt(len(points)))
 
 
-def _settled(observed: Observed, start: tuple[float, Floats, Floats], cameras: Held, notes: list[str]) -> Solution:
-    """The solution, with level cameras as evidence where positions alone leave the rotation open."""
+def _settled(
+    observed: Observed, start: tuple[float, Floats, Floats], cameras: Held, plumb: Plumb | None, notes: list[str]
+) -> Solution:
+    """The solution, with cameras' attitudes, or level cameras where positions alone leave the rotation open."""
     solution = converged(observed, start, None, 0.0)
     extents = _extents(observed.source)
     slim = bool(extents[1] < _SLIM * extents[0])
     values, vectors = np.linalg.eigh(solution.covariance[1:4, 1:4])
-    loose = math.sqrt(values[-1])
+    loose, axis = math.sqrt(values[-1]), vectors[:, -1]
+    if slim:
+        along = np.linalg.svd(observed.source - observed.source.mean(axis=0), full_matrices=False)[2][0]
+        axis = solution.rotation @ along
+    shape = "lie almost on a line" if slim else "lie too close together for their noise"
+    if plumb is not None:
+        held_so = _plumbed(observed, solution, plumb, axis, slim=slim)
+        if held_so is not None:
+            loose_deg = math.degrees(math.sqrt(float(np.linalg.eigvalsh(held_so.covariance[1:4, 1:4])[-1])))
+            if loose_deg > math.degrees(_UNDETERMINED_RAD):
+                notes.append(
+                    f"the positions {shape}, and the photographs' attitudes say no more than which way is up: how the "
+                    f"map is turned is known within {loose_deg:.0f} degrees"
+                )
+            return held_so
+        notes.append("the photographs' attitudes contradict their positions, and are not used")
     if not slim and loose < _UNDETERMINED_RAD:
         return solution
     # What leaves the line by less than the map bends is no evidence against how cameras are held.
     bend_m = _BEND_SHARE * solution.scale * float(extents[0]) if slim else 0.0
     level: Held | None = cameras
     rotation = solution.rotation
-    axis = vectors[:, -1]
     if slim or loose > _OPEN_RAD:
-        if slim:
-            along = np.linalg.svd(observed.source - observed.source.mean(axis=0), full_matrices=False)[2][0]
-            axis = rotation @ along
         turned = rolled(cameras, rotation, axis)
         rotation, level = (rotation, None) if turned is None else turned
     middle = np.median(observed.source, axis=0)
     translation = solution.translation + solution.scale * (solution.rotation - rotation) @ middle
     solution = converged(observed, (solution.scale, rotation, translation), level, bend_m)
     std_deg = math.degrees(math.sqrt(float(axis @ solution.covariance[1:4, 1:4] @ axis)))
-    shape = "lie almost on a line" if slim else "lie too close together for their noise"
     if level is None:
         notes.append(
             f"the positions {shape} and do not say well how the map is rolled, and neither do its cameras, which are "
@@ -218,6 +235,27 @@ def _settled(observed: Observed, start: tuple[float, Floats, Floats], cameras: H
             f"within {std_deg:.0f} degrees"
         )
     return solution
+
+
+def _plumbed(observed: Observed, free: Solution, plumb: Plumb, axis: Floats, *, slim: bool) -> Solution | None:
+    """The solution with attitudes; free: by the positions alone. None where the two contradict each other.
+
+    axis: (3,) in enu, the one that positions say least about. Where they leave it open, attitudes say how the map is
+    turned but for the heading.
+    """
+    covariance = free.covariance[1:4, 1:4]
+    open_rotation = slim or math.sqrt(float(axis @ covariance @ axis)) > _OPEN_RAD
+    judged = plumb.rolled(free.rotation, axis) if open_rotation else free.rotation
+    if plumb.contradicts(judged, covariance):
+        return None
+    if not open_rotation:
+        return converged(observed, (free.scale, free.rotation, free.translation), plumb, 0.0)
+    bend_m = _BEND_SHARE * free.scale * float(_extents(observed.source)[0]) if slim else 0.0
+    away = ((observed.residual(free) / free.sigma) ** 2).sum(axis=1)
+    rotation = plumb.upright(observed.source, observed.target, 1.0 / (1.0 + away / _OUTLIER_SIGMAS**2))
+    middle = np.median(observed.source, axis=0)
+    translation = free.translation + free.scale * (free.rotation - rotation) @ middle
+    return converged(observed, (free.scale, rotation, translation), plumb, bend_m)
 
 
 def _unrelated(observed: Observed, residual: Floats, away: Floats) -> bool:

@@ -43,6 +43,7 @@ def to_json(georeference: Georeference | None) -> dict[str, Any] | None:
         "residuals_m": {path: list(r) for path, r in g.residuals_m.items()},
         "outliers": list(g.outliers),
         "notes": list(g.notes),
+        "alt_datum": g.alt_datum,
     }
 
 
@@ -53,6 +54,7 @@ def from_json(values: dict[str, Any] | None) -> Georeference | None:
     lat, lon, alt_m = (float(v) for v in _finite(values["origin"], 3))
     rotation, covariance = _finite(values["rotation"], 3, 3), _finite(values["covariance"], 7, 7)
     scale, horizontal_m, vertical_m = (float(values[key]) for key in ("scale", "horizontal_m", "vertical_m"))
+    alt_datum = values.get("alt_datum")
     spread = float(np.abs(covariance).max())
     if not (abs(lat) <= 90.0 and abs(lon) <= 180.0):
         raise ValueError("its origin is nowhere on the Earth")
@@ -65,6 +67,8 @@ def from_json(values: dict[str, Any] | None) -> Georeference | None:
         or np.linalg.eigvalsh(covariance)[0] < -_EXACT * spread
     ):
         raise ValueError("its covariance is none")
+    if alt_datum not in ("ellipsoid", "sea_level", None):
+        raise ValueError("its heights count from nowhere")
     residuals = {str(path): tuple(float(v) for v in _finite(r, 3)) for path, r in values["residuals_m"].items()}
     return Georeference(
         (lat, lon, alt_m),
@@ -77,6 +81,7 @@ def from_json(values: dict[str, Any] | None) -> Georeference | None:
         {path: (r[0], r[1], r[2]) for path, r in residuals.items()},
         tuple(str(path) for path in list(values["outliers"])),
         tuple(str(note) for note in list(values["notes"])),
+        alt_datum,
     )
 
 

@@ -1,4 +1,4 @@
-"""A photograph's file -> Photo: size, position, time and camera, with no pixel decoded.
+"""A photograph's file -> Photo: size, position, time, camera and attitude, with no pixel decoded.
 
 Everything the file says is a claim: it is checked, and what is not believed leaves a sentence in `Photo.notes`.
 MakerNotes are never read.
@@ -10,6 +10,7 @@ import re
 from dataclasses import replace
 from datetime import datetime
 
+from geoloc_cli.photos.attitude import xmp_attitude
 from geoloc_cli.photos.gps import gps_position, gps_time
 from geoloc_cli.photos.intrinsics import FocalTags, guess_camera
 from geoloc_cli.photos.opening import open_picture
@@ -42,6 +43,9 @@ def _photo(path: str, metadata: Metadata) -> Photo:
         properties, doubts = read_xmp(metadata.xmp)
         notes += doubts
     position = _position(metadata, properties, notes)
+    make = metadata.main.text(_MAKE)
+    attitude, doubts = xmp_attitude(properties, make, metadata.orientation)
+    notes += doubts
     camera = guess_camera(metadata.width, metadata.height, _focal_tags(metadata.exif), notes)
     return Photo(
         path=path,
@@ -50,9 +54,10 @@ def _photo(path: str, metadata: Metadata) -> Photo:
         orientation=metadata.orientation,
         position=position,
         taken_at=_taken_at(metadata, properties),
-        make=metadata.main.text(_MAKE),
+        make=make,
         model=metadata.main.text(_MODEL),
         camera=camera,
+        attitude=attitude,
         notes=tuple(notes),
     )
 

@@ -1,14 +1,14 @@
-"""The XMP packet as a second source of position and time, as drones and desk software write it.
+"""The XMP packet: a second source of position and time, and the only one of the attitude; drones and software write it.
 
 Parsed event by event with expat: a document type, and with it every entity, is refused; nothing is ever fetched.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from xml.parsers import expat
 
+from geoloc_cli.photos.attitude import ATTITUDE_KEYS, number
 from geoloc_cli.photos.gps import ALT_RANGE_M, checked_position
 from geoloc_cli.types import Position
 
@@ -18,8 +18,10 @@ _LAT_KEYS = (f"{_EXIF} GPSLatitude", f"{_DJI} GpsLatitude", f"{_DJI} Latitude")
 # The misspelt one is what older firmware writes.
 _LON_KEYS = (f"{_EXIF} GPSLongitude", f"{_DJI} GpsLongitude", f"{_DJI} GpsLongtitude", f"{_DJI} Longitude")
 _ALT_KEY, _ALT_REF_KEY = f"{_EXIF} GPSAltitude", f"{_EXIF} GPSAltitudeRef"
+# Of a drone without the former. Its RelativeAltitude counts from where it took off, which nothing says.
+_DRONE_ALT_KEY = f"{_DJI} AbsoluteAltitude"
 _TIME_KEYS = (f"{_EXIF} DateTimeOriginal", "http://ns.adobe.com/photoshop/1.0/ DateCreated")
-_WANTED = frozenset((*_LAT_KEYS, *_LON_KEYS, _ALT_KEY, _ALT_REF_KEY, *_TIME_KEYS))
+_WANTED = frozenset((*_LAT_KEYS, *_LON_KEYS, _ALT_KEY, _ALT_REF_KEY, _DRONE_ALT_KEY, *_TIME_KEYS, *ATTITUDE_KEYS))
 _MAX_BYTES = 1024 * 1024
 _MAX_VALUE_CHARS = 64
 
@@ -73,7 +75,7 @@ def xmp_position(values: dict[str, str]) -> tuple[Position | None, list[str]]:
     if lat is None or lon is None:
         return None, ["Its XMP position was left out: it is not written as degrees."]
     altitude = None
-    alt_m = _number(values.get(_ALT_KEY, ""))
+    alt_m = number(values.get(_ALT_KEY, values.get(_DRONE_ALT_KEY, "")))
     if alt_m is not None and ALT_RANGE_M[0] <= alt_m <= ALT_RANGE_M[1]:
         altitude = (-abs(alt_m) if values.get(_ALT_REF_KEY) == "1" else alt_m, None)
     position, why = checked_position(lat, lon, altitude=altitude, source="xmp")
@@ -88,19 +90,9 @@ def xmp_time(values: dict[str, str]) -> str | None:
 def _degrees(text: str, sides: str) -> float | None:
     match = re.fullmatch(rf"(\d{{1,3}}),(\d+(?:\.\d+)?)(?:,(\d+(?:\.\d+)?))?([{sides}])", text.upper())
     if not match:
-        return _number(text)
+        return number(text)
     minutes, seconds = float(match[2]), float(match[3] or 0.0)
     if minutes > 60.0 or seconds > 60.0:
         return None
     degrees = float(match[1]) + minutes / 60.0 + seconds / 3600.0
     return -degrees if match[4] == sides[1] else degrees
-
-
-def _number(text: str) -> float | None:
-    """A decimal number or a rational."""
-    match = re.fullmatch(r"([+-]?\d+(?:\.\d+)?)(?:/(\d+(?:\.\d+)?))?", text)
-    if not match:
-        return None
-    denominator = float(match[2] or 1.0)
-    value = float(match[1]) / denominator if denominator else math.nan
-    return value if math.isfinite(value) else None

@@ -46,7 +46,17 @@ def build_extractor(spec: dict[str, Any]) -> Callable[[tuple[str, Position | Non
         except PhotoError as error:
             return Failure(path, error.code, str(error))
         return NewPhoto(
-            path, sha256, size_bytes, mtime_ns, photo.width, photo.height, position, photo.camera, photo.taken_at, local
+            path,
+            sha256,
+            size_bytes,
+            mtime_ns,
+            photo.width,
+            photo.height,
+            position,
+            photo.camera,
+            photo.taken_at,
+            photo.attitude,
+            local,
         )
 
     return extract

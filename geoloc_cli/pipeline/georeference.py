@@ -21,8 +21,9 @@ from geoloc_cli.maps.gcp import GroundPoint, read_gcp
 from geoloc_cli.maps.georeference import Controls, Georeference, fit
 from geoloc_cli.maps.gps_signs import far_away, heights, two_datums, why_not
 from geoloc_cli.maps.model import SparseModel
+from geoloc_cli.maps.plumb import plumb
 from geoloc_cli.photos.positions import Positions
-from geoloc_cli.types import Position
+from geoloc_cli.types import Attitude, Position
 
 Floats = NDArray[np.float64]
 
@@ -73,16 +74,22 @@ def in_order(photos: Sequence[IndexedPhoto]) -> dict[str, Position]:
     return {photo.path: photo.position for photo in ordered if photo.position}
 
 
+def attitudes_of(photos: Sequence[IndexedPhoto]) -> dict[str, Attitude]:
+    """How photographs were held, where they say so, by path."""
+    return {photo.path: photo.attitude for photo in photos if photo.attitude}
+
+
 def georeferenced(model: SparseModel, photos: Sequence[IndexedPhoto]) -> Georeference | None:
-    """Where a component lies, by the positions of its photographs; None where these do not tell."""
-    return placed(model, in_order(photos)).georeference
+    """Where a component lies, by the positions and attitudes of its photographs; None where these do not tell."""
+    return placed(model, in_order(photos), attitudes=attitudes_of(photos)).georeference
 
 
 def reasons(folder: Path) -> list[str | None]:
     """For each component of a map, why its photographs' positions give no georeference; None where they do."""
     with Index.open(index_of(folder)) as index:
-        positions = in_order(index.all_photos())
-    return [placed(component.model, positions).reason for component in open_map(folder)]
+        photos = index.all_photos()
+    given, held = in_order(photos), attitudes_of(photos)
+    return [placed(component.model, given, attitudes=held).reason for component in open_map(folder)]
 
 
 def georeference_map(
@@ -110,7 +117,8 @@ def georeference_map(
             f"--gcp {gcp}: no point is marked in two photos of {folder} that agree on it; its fields are geo_x "
             "geo_y geo_z im_x im_y photo name, with pixels of the upright photos."
         )
-    answers = [placed(part.model, given, found) for part, found in zip(components, seen, strict=True)]
+    held = attitudes_of(photos)
+    answers = [placed(part.model, given, found, held) for part, found in zip(components, seen, strict=True)]
     facts = {key: value for key, value in read_manifest(folder).items() if key not in _OF_THE_FILES}
     facts["control_points"] = [
         {"component": i, **dataclasses.asdict(c)} for i, answer in enumerate(answers) for c in answer.controls
@@ -164,7 +172,12 @@ def _seen(
     return found
 
 
-def placed(model: SparseModel, positions: Mapping[str, Position], seen: Sequence[Seen] = ()) -> Placed:
+def placed(
+    model: SparseModel,
+    positions: Mapping[str, Position],
+    seen: Sequence[Seen] = (),
+    attitudes: Mapping[str, Attitude] | None = None,
+) -> Placed:
     """Where a component lies. positions: by path, in the order in which the photographs were taken."""
     paths = [path for path in positions if path in model.images]
     used = [positions[path] for path in paths]
@@ -180,7 +193,9 @@ def placed(model: SparseModel, positions: Mapping[str, Position], seen: Sequence
     in_enu[~np.isfinite(alt_m), 2] = np.nan
     stated = np.array([np.nan if p.radius_m is None else p.radius_m / R90_PER_SIGMA for p in used])
     controls = _controls(seen, origin)
-    found = fit(paths, centers, in_enu, stated, cam_from_map, origin, controls)
+    said = {path: attitude for path, attitude in (attitudes or {}).items() if path in model.images}
+    upright = plumb(model.images, said)
+    found = fit(paths, centers, in_enu, stated, cam_from_map, origin, controls, upright)
     if found is None and controls is not None:
         return Placed(
             None,
@@ -190,13 +205,21 @@ def placed(model: SparseModel, positions: Mapping[str, Position], seen: Sequence
     if found is None:
         return Placed(None, why_not(centers, cam_from_map, lat, lon, alt_m))
     notes = [mixed, far_away(paths, lat, lon)]
+    if upright is None and len(said) > 1:
+        notes.append("the photographs' attitudes contradict one another, and are not used")
     up_m = np.array([found.residuals_m[path][2] for path in paths])
     groups = two_datums(np.where(np.isfinite(alt_m), up_m, np.nan))
     if groups is not None:
         in_enu[groups[0], 2] = np.nan
-        found = fit(paths, centers, in_enu, stated, cam_from_map, origin, controls) or found
+        found = fit(paths, centers, in_enu, stated, cam_from_map, origin, controls, upright) or found
         notes.append(groups[1])
-    found = dataclasses.replace(found, notes=(*(note for note in notes if note), *found.notes))
+    datums = {place.alt_datum for place, known in zip(used, np.isfinite(alt_m), strict=True) if known}
+    found = dataclasses.replace(
+        found,
+        notes=(*(note for note in notes if note), *found.notes),
+        # Control points, and heights that fall apart in two groups, do not say which one it is.
+        alt_datum=datums.pop() if len(datums) == 1 and groups is None and controls is None else None,
+    )
     middle = centers.mean(axis=0)
     far = centers[np.linalg.norm(centers - middle, axis=1).argmax()]
     control_fits = () if controls is None else _control_fits(found, seen, controls)

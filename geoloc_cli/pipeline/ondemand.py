@@ -54,7 +54,12 @@ class LocalMaps:
             pycolmap=version(),
             features=self._index.manifest.describer["features"],
             photos=[
-                [photo.sha256, photo.path.encode(errors="surrogateescape").hex(), str(photo.position)]
+                [
+                    photo.sha256,
+                    photo.path.encode(errors="surrogateescape").hex(),
+                    str(photo.position),
+                    str(photo.attitude),
+                ]
                 for photo in photos
             ],
         )

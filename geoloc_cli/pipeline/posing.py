@@ -22,9 +22,10 @@ from geoloc_cli.pipeline.map import camera_key, camera_of
 from geoloc_cli.pipeline.ondemand import LocalMaps
 from geoloc_cli.pose.answer import place_of, pose_record
 from geoloc_cli.pose.estimate import NoPose, PoseFound, PoseOptions, estimate_pose
+from geoloc_cli.pose.priors import PosePrior, altitude_of, gravity_of
 from geoloc_cli.registry import create, parse
 from geoloc_cli.store import Store
-from geoloc_cli.types import Camera, Fix
+from geoloc_cli.types import Camera, Fix, Photo
 
 # Named maps to be tried, the likeliest first, for a photo that was verified against these.
 Maps = Callable[[Sequence[str]], Iterable[tuple[str, Component]]]
@@ -46,16 +47,15 @@ class PoseStage:
         self._keys = {photo.path: camera_key(photo.camera, photo.path) for photo in photos}
         self._solver, self._options = create("solver", parse(solver)), PoseOptions()
 
-    def cameras(self, path: str, width: int, height: int, component: Component) -> list[Camera]:
+    def cameras(self, photo: Photo, width: int, height: int, component: Component) -> list[Camera]:
         """What the query's camera may be, at its described size.
 
         The map's own, refined one where the same lens took both; where that is a guess by its size, its own guess too.
         """
-        photo = read_photo(path)
         if self._override is not None:
             return [camera_of(self._override.apply(photo).camera, width, height)]
         own = camera_of(photo.camera, width, height)
-        key = camera_key(photo.camera, path)
+        key = camera_key(photo.camera, photo.path)
         known = next((image.camera for at, image in component.model.images.items() if self._keys[at] == key), None)
         if known is None:
             return [own]
@@ -65,9 +65,13 @@ class PoseStage:
     def pose(self, fix: Fix, features: LocalFeatures, verified: Sequence[str]) -> Fix:
         """The fix with its pose, or as it was, with the reason why it has none."""
         reason, unplaced = "not_in_map", None
+        photo = read_photo(fix.photo)
         for name, component in self._maps(verified):
-            cameras = self.cameras(fix.photo, features.width, features.height, component)
-            found = estimate_pose(features, cameras, verified, component, self._load, self._solver, self._options)
+            cameras = self.cameras(photo, features.width, features.height, component)
+            priors = _priors(photo, fix, verified, component)
+            found = estimate_pose(
+                features, cameras, verified, component, self._load, self._solver, self._options, priors
+            )
             if isinstance(found, NoPose):
                 reason = found.reason if reason == "not_in_map" else reason
             elif component.georeference is not None:
@@ -78,6 +82,20 @@ class PoseStage:
 
     def _load(self, path: str) -> LocalFeatures:
         return self._index.local(self._rows[path])
+
+
+def _priors(photo: Photo, fix: Fix, verified: Sequence[str], component: Component) -> list[PosePrior]:
+    """How the photo says it was held; and its altitude, which is its GPS's, only where its position was asked for."""
+    georeference, priors = component.georeference, list[PosePrior]()
+    if georeference is None:
+        return priors
+    if photo.attitude is not None:
+        priors.append(gravity_of(photo.attitude, georeference))
+    seen = next((path for path in verified if path in component.model.images), None)
+    if photo.position is not None and seen is not None and any(prior.name == "exif" for prior in fix.priors):
+        altitude = altitude_of(photo.position, georeference, component.model.images[seen].center_in_map)
+        priors += [altitude] if altitude else []
+    return priors
 
 
 def _unplaced(fix: Fix, found: PoseFound, name: str) -> Fix:
@@ -107,7 +125,7 @@ def _placed(fix: Fix, found: PoseFound, georeference: Georeference, name: str) -
         fix,
         status="ok",
         stage="pose",
-        reason=None,
+        reason=f"pose_without_{'_and_'.join(found.refined.dropped)}" if found.refined.dropped else None,
         lat=lat,
         lon=lon,
         radius_m=round(float(np.maximum(radius_m, 0.001)), 3),

@@ -14,6 +14,7 @@ from geoloc_cli.features.local import LocalFeatures, unit_rows
 from geoloc_cli.maps.colmap import undistorted
 from geoloc_cli.maps.folder import Component
 from geoloc_cli.pose.pairs import Pairs, pairs_by_looks
+from geoloc_cli.pose.priors import PosePrior
 from geoloc_cli.pose.refine import RefinedPose, refine
 from geoloc_cli.pose.rivals import rival
 from geoloc_cli.retrieval.verify import chance_evidence
@@ -79,11 +80,13 @@ def estimate_pose(
     load: Callable[[str], LocalFeatures],
     solver: PoseSolver,
     options: PoseOptions,
+    priors: Sequence[PosePrior] = (),
 ) -> PoseFound | NoPose:
     """The pose in one component of a map, with the camera that explains most.
 
     cameras: what may have taken the query, the likeliest first: a later one must explain a tenth more. verified: paths
-    of verified photographs, the best first; load(path): the features of a map's photograph.
+    of verified photographs, the best first; load(path): the features of a map's photograph. priors: what else is known
+    of the pose, in the component's frame.
     """
     seen = [path for path in verified if path in component.model.images][: options.neighbours]
     if not seen:
@@ -93,7 +96,7 @@ def estimate_pose(
     for group in component.model.clusters(seen):
         neighbours = group + component.model.covisible(group, options.covisible)
         pairs = pairs_by_looks(unit, component.model, neighbours, load, options.max_ratio)
-        tried = [_solved(features, camera, pairs, component, solver, options) for camera in cameras]
+        tried = [_solved(features, camera, pairs, component, solver, options, priors) for camera in cameras]
         found = [answer for answer in tried if isinstance(answer, PoseFound)]
         if not found:
             answers += [answer for answer in tried if isinstance(answer, NoPose)]
@@ -118,6 +121,7 @@ def _solved(
     component: Component,
     solver: PoseSolver,
     options: PoseOptions,
+    priors: Sequence[PosePrior],
 ) -> PoseFound | NoPose:
     rows, points = pairs
     if len(rows) < options.min_inliers:
@@ -141,6 +145,7 @@ def _solved(
         camera.focal_px * first.focal_scale,
         max_error_px,
         focal_std,
+        priors,
     )
     if refined is None:
         return NoPose("unsolved")
@@ -162,7 +167,7 @@ def _solved(
     better = rival(rays / first.focal_scale, xyz, first.inliers, inside, focal_px, max_error_px, focal_known, solver)
     if better == "focal_length" and camera.source != "user":
         unknown = replace(camera, source="default", focal_std=_UNKNOWN_FOCAL_STD)
-        return _solved(features, unknown, pairs, component, solver, options)
+        return _solved(features, unknown, pairs, component, solver, options, priors)
     if better is not None:
         return NoPose(better)
     error_px = float(np.sqrt(np.mean(refined.residuals_px[inside] ** 2)))

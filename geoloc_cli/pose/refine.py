@@ -3,17 +3,20 @@
 With `x_in_cam = R (x_in_map - center)`, a ray's error is `focal * (x / z - u, y / z - v)` in pixels, (u, v) being the
 observed ray with the lens's distortion taken out. Unknowns: a rotation vector in the camera frame, the centre in the
 map frame, and the logarithm of the focal length where that is not known. The covariance is (J^T W J)^-1 times the
-robust variance of the residuals, with the evidence of neighbouring inliers discounted (`INDEPENDENT_SHARE`).
+robust variance of the residuals, with the evidence of neighbouring inliers discounted (`INDEPENDENT_SHARE`). Priors
+(`pose/priors.py`) stand beside the pairs at their whole weight, unless the pairs alone contradict them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geoloc_cli.maps.similarity import rotation_of
+from geoloc_cli.pose.priors import PosePrior, contradicted
 
 Floats = NDArray[np.float64]
 
@@ -34,6 +37,7 @@ class RefinedPose:
     """rotation: (3, 3) cam_from_map; center: (3,) in map; focal_scale: the focal length over the given one.
 
     covariance: (6, 6) of (rotation vector in cam [rad], centre in map). residuals_px: (N,) of all pairs given.
+    dropped: names of priors that the pairs contradict.
     """
 
     rotation: Floats
@@ -41,6 +45,7 @@ class RefinedPose:
     focal_scale: float
     covariance: Floats
     residuals_px: Floats
+    dropped: tuple[str, ...] = ()
 
 
 def refine(
@@ -51,11 +56,35 @@ def refine(
     focal_px: float,
     max_error_px: float,
     focal_std: float = 0.0,
+    priors: Sequence[PosePrior] = (),
 ) -> RefinedPose | None:
-    """rays: (N, 2) x / z, y / z; points: (N, 3) in map; None where the pairs do not determine a pose.
+    """rays: (N, 2) x / z, y / z; points: (N, 3) in map; None where pairs and priors do not determine a pose.
 
     focal_std: relative standard deviation of the focal length; it is refined above 0, with that as its prior.
     """
+    pairs = rays, points, rotation, center, focal_px, max_error_px, focal_std
+    alone = _refined(*pairs, ())
+    if not priors:
+        return alone
+    believed, dropped = list(priors), []
+    if alone is not None:
+        wrong = [contradicted(prior, alone.rotation, alone.center, alone.covariance) for prior in priors]
+        believed = [prior for prior, bad in zip(priors, wrong, strict=True) if not bad]
+        dropped = [prior.name for prior, bad in zip(priors, wrong, strict=True) if bad]
+    found = _refined(*pairs, believed)
+    return None if found is None else replace(found, dropped=tuple(dropped))
+
+
+def _refined(
+    rays: Floats,
+    points: Floats,
+    rotation: Floats,
+    center: Floats,
+    focal_px: float,
+    max_error_px: float,
+    focal_std: float,
+    priors: Sequence[PosePrior],
+) -> RefinedPose | None:
     size = 7 if focal_std > 0 else 6
     state = _State(rotation, center, 1.0)
     damping, cost, sigma = _FIRST_DAMPING, np.inf, 0.0
@@ -75,13 +104,18 @@ def refine(
             if size == 7:
                 normal[6, 6] += 1.0 / focal_std**2
                 gradient[6] -= np.log(state.focal_scale) / focal_std**2
+            for prior in priors:
+                off, by_pose = prior.rows(state.rotation, state.center)
+                normal[:6, :6] += by_pose.T @ by_pose / INDEPENDENT_SHARE
+                gradient[:6] += by_pose.T @ off / INDEPENDENT_SHARE
             if not np.isfinite(normal).all() or np.linalg.cond(normal) > 1e16:
                 return None
-            cost = _cost(length, state, sigma, max_error_px, focal_std)
+            cost = _cost(length, state, sigma, max_error_px, focal_std, priors)
         step = np.asarray(np.linalg.solve(normal + damping * np.diag(np.diag(normal)), gradient), np.float64)
         moved = state.moved(step)
         away, _, valid = _linearised(rays, points, moved, focal_px, size)
-        after = _cost(np.where(valid, np.linalg.norm(away, axis=1), np.inf), moved, sigma, max_error_px, focal_std)
+        length_after = np.where(valid, np.linalg.norm(away, axis=1), np.inf)
+        after = _cost(length_after, moved, sigma, max_error_px, focal_std, priors)
         fresh = after <= cost
         if fresh:
             state, damping = moved, damping / 10.0
@@ -108,11 +142,22 @@ class _State:
         return _State(rotation_of(step[:3]) @ self.rotation, self.center + step[3:6], scale)
 
 
-def _cost(length: Floats, state: _State, sigma: float, max_error_px: float, focal_std: float) -> float:
-    """Cauchy's loss at 3 sigma, truncated at the largest error of an inlier, and the focal length's prior."""
+def _cost(
+    length: Floats,
+    state: _State,
+    sigma: float,
+    max_error_px: float,
+    focal_std: float,
+    priors: Sequence[PosePrior],
+) -> float:
+    """Cauchy's loss at 3 sigma, truncated at the largest error of an inlier, and the priors.
+
+    The evidence of pairs is counted in full here, and that of priors is raised by as much instead.
+    """
     reach = 3.0 * sigma
     bounded = np.minimum(length, max_error_px)
     prior = (np.log(state.focal_scale) / focal_std) ** 2 if focal_std > 0 else 0.0
+    prior += sum(float((p.rows(state.rotation, state.center)[0] ** 2).sum()) / INDEPENDENT_SHARE for p in priors)
     return float((reach / sigma) ** 2 * np.log1p((bounded / reach) ** 2).sum() + prior)
 
 

@@ -57,7 +57,7 @@ def made_photo(path: str) -> NewPhoto:
     sha256, size_bytes, mtime_ns = fingerprint(path)
     position = Position(said["lat"], said["lon"], source="file")
     features = made_features(said["seed"])
-    return NewPhoto(path, sha256, size_bytes, mtime_ns, WIDTH, HEIGHT, position, None, None, features)
+    return NewPhoto(path, sha256, size_bytes, mtime_ns, WIDTH, HEIGHT, position, None, None, None, features)
 
 
 class MadeExtraction:

@@ -27,6 +27,7 @@ class Noise:
     gps_std_m: standard deviation of each horizontal axis of the stated position. gps_outlier_share: share of photos
     whose position is wrong by 200 to 500 m. exposure_std: of the logarithm of the brightness. occluders: people and
     cars, as blobs, in front of each photo. light: a key of `render.LIGHTS`. sensor_std: grey levels.
+    attitude_std_deg: of each axis of what the camera says of how it was held, in XMP as a gimbal does; None: nothing.
     """
 
     gps_std_m: float = 0.0
@@ -36,6 +37,7 @@ class Noise:
     light: str = "noon"
     sensor_std: float = 0.0
     jpeg_quality: int = 90
+    attitude_std_deg: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +73,11 @@ def write_photos(
         spoiled = _spoiled(picture, noise, rng)
         stated = _stated(town, pose, noise, rng) if with_position else None
         exif = _exif(pose, stated, max(5.0, 2.146 * noise.gps_std_m), i)
-        spoiled.save(path, quality=noise.jpeg_quality, exif=exif)
+        xmp = b""
+        if noise.attitude_std_deg is not None:
+            # Numbers of their own, so that the picture is the one without.
+            xmp = _gimbal(pose, noise.attitude_std_deg, np.random.default_rng([seed, i, 1]))
+        spoiled.save(path, quality=noise.jpeg_quality, exif=exif, xmp=xmp)
         written.append(TruePhoto(str(path), lat, lon, alt_m, pose))
     return written
 
@@ -132,6 +138,19 @@ def _exif(pose: CameraPose, stated: tuple[float, float, float] | None, radius_m:
         # The tag holds 68 % of the probability; the radius here holds 90 % (Rayleigh: a factor of 1.4215).
         gps[ExifTags.GPS.GPSHPositioningError] = _rational(radius_m / 1.4215)
     return exif
+
+
+def _gimbal(pose: CameraPose, std_deg: float, rng: np.random.Generator) -> bytes:
+    """The packet of a gimbal whose yaw, pitch and roll are each off by this much."""
+    angles = np.array([pose.heading_deg, pose.pitch_deg, pose.roll_deg]) + rng.normal(0.0, std_deg, 3)
+    angles[0] = (angles[0] + 180.0) % 360.0 - 180.0
+    said = zip(("Yaw", "Pitch", "Roll"), angles, strict=True)
+    properties = " ".join(f'drone-dji:Gimbal{name}Degree="{value:+.2f}"' for name, value in said)
+    return (
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        f'<rdf:Description rdf:about="" xmlns:drone-dji="http://www.dji.com/drone-dji/1.0/" {properties}/>'
+        "</rdf:RDF></x:xmpmeta>"
+    ).encode()
 
 
 def _rational(value: float) -> IFDRational:

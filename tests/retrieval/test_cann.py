@@ -67,7 +67,9 @@ def write_index(folder: Path, photos: list[LocalFeatures]) -> Index:
         lats = [float(destination(*AT, 0.0, 10.0 * i)[0]) for i in range(len(photos))]
         writer.commit_photos(
             [
-                NewPhoto(f"{i:04}.jpg", f"{i:064x}", 1, 1, 640, 480, Position(lats[i], AT[1]), None, None, features)
+                NewPhoto(
+                    f"{i:04}.jpg", f"{i:064x}", 1, 1, 640, 480, Position(lats[i], AT[1]), None, None, None, features
+                )
                 for i, features in enumerate(photos)
             ]
         )
