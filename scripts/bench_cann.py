@@ -27,8 +27,8 @@ import numpy as np
 from geoloc_cli.contracts import Search
 from geoloc_cli.engine.local import LocalPool
 from geoloc_cli.features.local import LocalFeatures, unit_rows
-from geoloc_cli.geo.earth import haversine_m
 from geoloc_cli.features.match import MutualNearest
+from geoloc_cli.geo.earth import haversine_m
 from geoloc_cli.index.reader import Circle, Index, SearchResult
 from geoloc_cli.photos.exif import read_photo
 from geoloc_cli.pipeline.build import build_index
