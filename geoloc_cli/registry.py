@@ -64,6 +64,15 @@ BUILTIN: tuple[Backend, ...] = (
         "MutualNearestOptions",
     ),
     Backend(
+        "matcher",
+        "lightglue",
+        "geoloc_cli.features.lightglue:LightGlueMatcher",
+        "LightGlue by kornia, from a local file of weights",
+        "LightGlueOptions",
+        extra="torch",
+        licence="Apache-2.0 (kornia); that of the weights by their features",
+    ),
+    Backend(
         "descriptor",
         "vlad",
         "geoloc_cli.descriptors.vlad:VladDescriptor",
