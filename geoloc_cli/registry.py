@@ -73,6 +73,14 @@ BUILTIN: tuple[Backend, ...] = (
         licence="Apache-2.0 (kornia); that of the weights by their features",
     ),
     Backend(
+        "matcher",
+        "lighterglue",
+        "geoloc_cli.features.lighterglue:LighterGlueMatcher",
+        "LighterGlue for XFeat's keypoints, from a local ONNX file",
+        "LighterGlueOptions",
+        extra="onnx",
+    ),
+    Backend(
         "descriptor",
         "vlad",
         "geoloc_cli.descriptors.vlad:VladDescriptor",
