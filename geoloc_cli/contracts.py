@@ -60,12 +60,27 @@ class Descriptor(Protocol):
 
 
 class Matcher(Protocol):
-    """Pair of photos -> correspondences."""
+    """Pair of photos -> correspondences.
+
+    `identity` as that of Features; `options` is None where it takes none. Where its options have them, a stage fills in
+    what nobody stated: `max_ratio`, the ratio test's, and `features`, the backend that described the photos.
+    """
 
     name: str
+    identity: str
+    options: Any
 
-    def match(self, query: LocalFeatures, reference: LocalFeatures) -> NDArray[np.int32]:
-        """Returns (M, 2) int32: row of the query's keypoint, row of the reference's; each at most once."""
+    def prepare(self, features: LocalFeatures) -> Any:
+        """What comparing this photo takes, computed once however many others it is compared with; any type.
+
+        Raises UsageError where such features cannot be compared.
+        """
+        ...
+
+    def match(self, query: Any, reference: Any) -> NDArray[np.int32]:
+        """Of two that were prepared. Returns (M, 2) int32: row of the query's keypoint, row of the reference's; each
+        row of the query at most once, and so each of the reference's.
+        """
         ...
 
 

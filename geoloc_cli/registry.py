@@ -64,6 +64,23 @@ BUILTIN: tuple[Backend, ...] = (
         "MutualNearestOptions",
     ),
     Backend(
+        "matcher",
+        "lightglue",
+        "geoloc_cli.features.lightglue:LightGlueMatcher",
+        "LightGlue by kornia, from a local file of weights",
+        "LightGlueOptions",
+        extra="torch",
+        licence="Apache-2.0 (kornia); that of the weights by their features",
+    ),
+    Backend(
+        "matcher",
+        "lighterglue",
+        "geoloc_cli.features.lighterglue:LighterGlueMatcher",
+        "LighterGlue for XFeat's keypoints, from a local ONNX file",
+        "LighterGlueOptions",
+        extra="onnx",
+    ),
+    Backend(
         "descriptor",
         "vlad",
         "geoloc_cli.descriptors.vlad:VladDescriptor",
@@ -161,8 +178,11 @@ def find(kind: str, name: str) -> Backend:
     raise UnknownBackend(f"There is no {kind} '{name}'{_did_you_mean(name, names(kind))}")
 
 
-def create(kind: str, spec: BackendSpec) -> Any:
-    """Imports one module and builds its backend with strictly typed and checked options."""
+def create(kind: str, spec: BackendSpec, defaults: dict[str, Any] | None = None) -> Any:
+    """Imports one module and builds its backend with strictly typed and checked options.
+
+    defaults: values for those options that the backend has and the spec leaves open.
+    """
     row = find(kind, spec.name)
     module_name, _, class_name = row.target.partition(":")
     try:
@@ -180,7 +200,10 @@ def create(kind: str, spec: BackendSpec) -> Any:
         if spec.options:
             raise UnknownBackend(f"{kind} '{row.name}' takes no options, and was given {', '.join(spec.options)}.")
         return made()
-    return made(typed_options(getattr(module, row.options), spec.options, f"{kind} '{row.name}'"))
+    options = getattr(module, row.options)
+    known = {entry.name for entry in dataclasses.fields(options)}
+    wanted = {name: value for name, value in (defaults or {}).items() if name in known}
+    return made(typed_options(options, wanted | spec.options, f"{kind} '{row.name}'"))
 
 
 def typed_options(options: Any, given: dict[str, Any], owner: str) -> Any:

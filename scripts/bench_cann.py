@@ -27,6 +27,7 @@ import numpy as np
 from geoloc_cli.contracts import Search
 from geoloc_cli.engine.local import LocalPool
 from geoloc_cli.features.local import LocalFeatures, unit_rows
+from geoloc_cli.features.match import MutualNearest
 from geoloc_cli.geo.earth import haversine_m
 from geoloc_cli.index.reader import Circle, Index, SearchResult
 from geoloc_cli.photos.exif import read_photo
@@ -99,7 +100,8 @@ def measured(name: str, index: Index, cache: str, queries: list[str], within_m: 
         began = time.perf_counter()
         watched = Watched(retriever.over(index))
         build_s = time.perf_counter() - began
-        fixes = list(map(Locator(index, features, watched, max_size_px, LocateOptions()).locate, queries))
+        locator = Locator(index, features, watched, MutualNearest(), max_size_px, LocateOptions())
+        fixes = list(map(locator.locate, queries))
         at_1, at_5 = [], []
         for place, found, near in zip(asked, watched.found, nearest, strict=True):
             if near <= within_m:

@@ -96,7 +96,7 @@ class InProcess:
             for path, _ in items:
                 yield made_photo(path)
             return
-        match = mapping.build_matcher(spec)
+        match = mapping.build_pair_matcher(spec)
         for item in items:
             self._report(f"pairs {json.dumps(item)}")
             yield match(item)

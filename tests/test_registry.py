@@ -28,11 +28,16 @@ def test_every_builtin_is_where_the_table_says(row: object) -> None:
 
 def test_a_spec_from_a_line_of_text() -> None:
     assert parse("mutual-nn") == BackendSpec("mutual-nn", {})
-    spec = parse("mutual-nn?max_ratio=0.7&max_query=99")
-    assert spec == BackendSpec("mutual-nn", {"max_ratio": "0.7", "max_query": "99"})
-    matcher = create("matcher", spec)
+    assert parse("cann?features=99&lists=7") == BackendSpec("cann", {"features": "99", "lists": "7"})
+    matcher = create("matcher", parse("mutual-nn?max_ratio=0.7"))
     assert isinstance(matcher, MutualNearest)
-    assert matcher.options == MutualNearestOptions(max_ratio=0.7, max_query=99)
+    assert matcher.options == MutualNearestOptions(max_ratio=0.7)
+
+
+def test_a_default_fills_an_open_option_that_the_backend_has_and_no_other() -> None:
+    defaults = {"max_ratio": 0.85, "features": "sift"}
+    assert create("matcher", parse("mutual-nn"), defaults).options == MutualNearestOptions(max_ratio=0.85)
+    assert create("matcher", parse("mutual-nn?max_ratio=0.7"), defaults).options.max_ratio == 0.7
 
 
 @pytest.mark.parametrize(
@@ -42,7 +47,7 @@ def test_a_spec_from_a_line_of_text() -> None:
         ("matcher", "sift", r"no matcher 'sift'; there is mutual-nn"),
         ("matcher", "mutual-nn?ratio=0.7", r"has no option 'ratio'; did you mean 'max_ratio'\?"),
         ("matcher", "mutual-nn?max_ratio=high", "max_ratio is 'high', and should be float"),
-        ("matcher", "mutual-nn?max_query=1.5", "max_query is '1.5', and should be int"),
+        ("retriever", "cann?features=1.5", "features is '1.5', and should be int"),
     ],
 )
 def test_what_is_not_there_is_named_with_what_is_nearest(kind: str, text: str, sentence: str) -> None:

@@ -39,6 +39,7 @@ def locate(
     solver: str = typer.Option(
         "poselib", "--solver", metavar="NAME", help="How poses are solved: poselib, or pycolmap; see `geoloc backends`."
     ),
+    matcher: str = options.MATCHER,
     top_k: int = typer.Option(15, "--top-k", min=1, help="Candidates that are retrieved and verified."),
     explain: bool = typer.Option(
         False, "--explain", help="The evidence of every candidate, not of the best five alone."
@@ -77,7 +78,8 @@ def locate(
 
     if max_speed is not None and not (sequence and 0.0 < max_speed < float("inf")):
         raise UsageError("--max-speed is metres a second above 0, and goes with --sequence.")
-    searched, stage = _where(index, map, pose, options.override(camera, focal_px, fov_deg), solver)
+    override = options.override(camera, focal_px, fov_deg)
+    searched, stage = _where(index, map, pose, override, solver, matcher)
     paths = options.photos_of(photos, exclude_list)
     if not paths:
         raise UsageError(f"No photos were found in {', '.join(photos)}.")
@@ -99,6 +101,7 @@ def locate(
             cache=cache,
             pose=stage,
             retriever=retriever,
+            matcher=matcher,
         )
         fresh = run(paths=todo)
         answers = options.counted(_in_order(paths, done, fresh), lambda: shown.step("locating", 1))
@@ -120,7 +123,7 @@ def locate(
 
 
 def _where(
-    index: str | None, map: str | None, pose: bool, override: CameraOverride | None, solver: str
+    index: str | None, map: str | None, pose: bool, override: CameraOverride | None, solver: str, matcher: str
 ) -> tuple[str, dict[str, Any] | None]:
     """The index to be searched, and what the pose stage is built of, where one is asked for."""
     if (index is None) == (map is None):
@@ -130,7 +133,7 @@ def _where(
 
     if map is not None:
         read_manifest(Path(map))
-    stage = stage_spec(map, override, solver) if pose else None
+    stage = stage_spec(map, override, solver, matcher) if pose else None
     return str(index if map is None else index_of(Path(map))), stage
 
 

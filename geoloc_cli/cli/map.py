@@ -37,6 +37,7 @@ def build(
     alike: int = typer.Option(8, "--alike", min=1, help="Photos that look most alike, compared with each."),
     near: int = typer.Option(8, "--near", min=0, help="Photos taken nearest, compared with each."),
     features: str = options.FEATURES,
+    matcher: str = options.MATCHER,
     cache: str = options.CACHE,
     workers: int = options.WORKERS,
     quiet: bool = options.QUIET,
@@ -49,7 +50,7 @@ def build(
     read = take_photos(
         photos, index, exclude_list, positions, intrinsics, cache, workers, quiet, placed=False, features=features
     )
-    _made(map, workers, (alike, near), quiet, None)
+    _made(map, workers, (alike, near, matcher), quiet, None)
     if not read:
         raise typer.Exit(EXIT_SOME_FAILED)
 
@@ -69,6 +70,7 @@ def import_(
     alike: int = typer.Option(8, "--alike", min=1, help="Photos that look most alike, compared with each."),
     near: int = typer.Option(8, "--near", min=0, help="Photos taken nearest, compared with each."),
     features: str = options.FEATURES,
+    matcher: str = options.MATCHER,
     cache: str = options.CACHE,
     workers: int = options.WORKERS,
     quiet: bool = options.QUIET,
@@ -93,13 +95,13 @@ def import_(
     read = take_photos(
         paths, index, exclude_list, positions, intrinsics, cache, workers, quiet, placed=False, features=features
     )
-    _made(map, workers, (alike, near), quiet, {photo.path: photo for photo in found.photos})
+    _made(map, workers, (alike, near, matcher), quiet, {photo.path: photo for photo in found.photos})
     if not read:
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
 def _made(
-    map: str, workers: int | None, counts: tuple[int, int], quiet: bool, posed: dict[str, PosedPhoto] | None
+    map: str, workers: int | None, pairing: tuple[int, int, str], quiet: bool, posed: dict[str, PosedPhoto] | None
 ) -> None:
     """Maps the photos of the map's index, and says what came of it."""
     from geoloc_cli.engine.local import LocalPool
@@ -107,7 +109,7 @@ def _made(
     from geoloc_cli.pipeline.map import MapOptions, build_map
 
     with bar(0, quiet) as shown:
-        report = build_map(Path(map), LocalPool(workers), MapOptions(*counts), shown.step, posed)
+        report = build_map(Path(map), LocalPool(workers), MapOptions(*pairing), shown.step, posed)
     if quiet:
         return
     parts = ", ".join(str(count) for count in report.registered) or "none"

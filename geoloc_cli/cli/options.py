@@ -37,6 +37,12 @@ FEATURES: Any = typer.Option(
     metavar="NAME[?KEY=VALUE&...]",
     help="Local features, as in 'aliked?weights=aliked-n16.pth' (`geoloc backends`); sift by default.",
 )
+MATCHER: Any = typer.Option(
+    "mutual-nn",
+    "--matcher",
+    metavar="NAME[?KEY=VALUE&...]",
+    help="How keypoints of two photos are matched, as in 'mutual-nn?max_ratio=0.9' (`geoloc backends`).",
+)
 WORKERS: Any = typer.Option(None, "--workers", min=1, help="Processes; by default one for each core.")
 CACHE: Any = typer.Option(None, "--cache", metavar="DIR", help="Keep features here, and describe no picture twice.")
 QUIET: Any = typer.Option(False, "--quiet", help="No progress and no summary on stderr.")

@@ -23,6 +23,7 @@ _EXTRAS = {
     "gpu": ("torch", "torchvision", "nvidia-ml-py"),
     "vlm": ("httpx",),
     "heic": ("pi-heif",),
+    "onnx": ("onnxruntime",),
     "ocr": ("rapidocr", "onnxruntime"),
     "ray": ("ray",),
 }

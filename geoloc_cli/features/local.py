@@ -33,6 +33,12 @@ class LocalFeatures:
     def __len__(self) -> int:
         return len(self.keypoints)
 
+    def first(self, count: int) -> LocalFeatures:
+        """The first `count` keypoints, in their own rows: the largest scales, or the strongest; itself if no more."""
+        if len(self) <= count:
+            return self
+        return LocalFeatures(self.keypoints[:count], self.descriptors[:count], self.width, self.height)
+
 
 def unit_rows(descriptors: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:
     """(N, D) float32 rows of unit length, whatever the stored type: inner products are cosines."""

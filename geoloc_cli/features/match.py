@@ -18,33 +18,33 @@ _BLOCK = 1024
 class MutualNearestOptions:
     """`max_ratio`: distance to the nearest over distance to the second nearest; 0.8 is Lowe's.
 
-    `max_query` keypoints of the query, of the largest scales, are compared with all of the reference's: 2048 of 4096
-    halve the time and lose less than a tenth of the verified matches on aerial and street photographs.
+    Verification takes 0.8, poses and maps 0.85, where nobody states it.
     """
 
     max_ratio: float = 0.8
-    max_query: int = 2048
 
     def check(self) -> None:
         if not 0 < self.max_ratio <= 1:
             raise UsageError(f"max_ratio is {self.max_ratio}; give a number above 0 and at most 1.")
-        if self.max_query < 8:
-            raise UsageError(f"max_query is {self.max_query}; give at least 8 keypoints.")
 
 
 class MutualNearest:
     """Matches that are each other's nearest, and clearly nearer than the second."""
 
     name = "mutual-nn"
+    identity = "1"
 
     def __init__(self, options: MutualNearestOptions | None = None) -> None:
         self.options = options or MutualNearestOptions()
         self.options.check()
 
-    def match(self, query: LocalFeatures, reference: LocalFeatures) -> NDArray[np.int32]:
+    def prepare(self, features: LocalFeatures) -> NDArray[np.float32]:
+        """Returns (N, D) float32 unit rows."""
+        return unit_rows(features.descriptors)
+
+    def match(self, query: NDArray[np.float32], reference: NDArray[np.float32]) -> NDArray[np.int32]:
         """Returns (M, 2) int32 rows of query and reference keypoints, each at most once."""
-        a = unit_rows(query.descriptors[: self.options.max_query])
-        return match_unit(a, unit_rows(reference.descriptors), self.options.max_ratio)
+        return match_unit(query, reference, self.options.max_ratio)
 
 
 def match_unit(a: NDArray[np.float32], b: NDArray[np.float32], max_ratio: float) -> NDArray[np.int32]:

@@ -30,12 +30,12 @@ class Weights:
     state: dict[str, Any]
 
 
-def imported(module: str, owner: str) -> Any:
-    """A module of the extra `torch`; raises MissingExtra, which names `owner`, where it is not installed."""
+def imported(module: str, owner: str, extra: str = "torch") -> Any:
+    """A module of an extra; raises MissingExtra, which names `owner`, where it is not installed."""
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise MissingExtra(f"{owner} needs {module}; run `pip install 'geoloc[torch]'`.") from error
+        raise MissingExtra(f"{owner} needs {module}; run `pip install 'geoloc[{extra}]'`.") from error
 
 
 def versions(*libraries: str) -> str:
@@ -50,6 +50,12 @@ def load_weights(given: str, sha256: str, usual_name: str, owner: str) -> Weight
     Raises WeightsMissing where there is no such file, and WeightsMismatch where it is another or holds no state dict.
     """
     imported("torch", owner)
+    path, data, digest = read_pinned(given, sha256, usual_name, owner)
+    return Weights(path, digest, _state(path, data, owner))
+
+
+def read_pinned(given: str, sha256: str, usual_name: str, owner: str) -> tuple[Path, bytes, str]:
+    """The absolute path, the bytes and the SHA-256 of a file that is found, and pinned, as `load_weights` says."""
     path = _found(given, bool(sha256), usual_name, owner)
     try:
         data = path.read_bytes()
@@ -62,7 +68,7 @@ def load_weights(given: str, sha256: str, usual_name: str, owner: str) -> Weight
             f"with {sha256[:12]}); put that one into the folder that {FOLDER_VARIABLE} names, or build with this one "
             "into a new folder."
         )
-    return Weights(path.absolute(), digest, _state(path, data, owner))
+    return path.absolute(), data, digest
 
 
 def _found(given: str, moved: bool, usual_name: str, owner: str) -> Path:

@@ -12,6 +12,7 @@ from geoloc_cli.index.reader import Circle, Index
 from geoloc_cli.photos.exif import read_photo
 from geoloc_cli.pipeline.describer import build_descriptor, features_of
 from geoloc_cli.pipeline.locate import LocateOptions, Locator
+from geoloc_cli.pipeline.matching import build_matcher
 from geoloc_cli.pipeline.posing import build_stage
 from geoloc_cli.registry import create, parse
 from geoloc_cli.retrieval.verify import VerifyOptions
@@ -27,22 +28,24 @@ def locate_photos(
     cache: str | None = None,
     pose: dict[str, Any] | None = None,
     retriever: str = "vlad",
+    matcher: str = "mutual-nn",
     near_of: dict[str, Circle] | None = None,
 ) -> Iterator[Fix | Failure]:
     """One answer for each path, in their order. Raises the index's RunErrors before the first photo is read.
 
     pose: `pipeline.posing.stage_spec`, where poses are asked for.
-    retriever: the name of the search, with its options if any, as in `cann?features=1000`.
+    retriever, matcher: their names, with options if any, as in `cann?features=1000`; the matcher verifies.
     near_of: where to search first for some of the paths (`pipeline/sequence.py`).
     """
     create("retriever", parse(retriever))
     spec = {"index": str(index), "options": asdict(options), "priors": list(priors), "cache": cache, "pose": pose}
-    spec["retriever"] = retriever
+    spec |= {"retriever": retriever, "matcher": matcher}
     spec["near_of"] = {path: asdict(circle) for path, circle in (near_of or {}).items()}
     with Index.open(index) as opened:
         # An index that cannot serve is refused here, once, and not in every worker.
         features_of(opened)
         build_descriptor(opened)
+        build_matcher(opened, matcher, options.verify.max_ratio)
     yield from parallel_map("geoloc_cli.pipeline.batch:build_locator", spec, paths)
 
 
@@ -58,7 +61,8 @@ def build_locator(spec: dict[str, Any]) -> Callable[[str], Fix | Failure]:
     if spec.get("pose"):
         stage = build_stage(spec["pose"], index, spec["cache"]).pose
     search = create("retriever", parse(spec["retriever"])).over(index)
-    locator = Locator(index, features, search, max_size_px, options, _asker(priors), stage)
+    matcher = build_matcher(index, spec["matcher"], options.verify.max_ratio)
+    locator = Locator(index, features, search, matcher, max_size_px, options, _asker(priors), stage)
     near_of = {path: (Circle(**circle),) for path, circle in spec["near_of"].items()}
 
     def locate(path: str) -> Fix | Failure:

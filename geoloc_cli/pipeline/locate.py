@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from geoloc_cli.contracts import Features, Search
+from geoloc_cli.contracts import Features, Matcher, Search
 from geoloc_cli.errors import PhotoError, TooFewFeatures, UsageError
 from geoloc_cli.features.local import LocalFeatures
 from geoloc_cli.geo.belief import credible_radius_m, from_components, mass_within
@@ -76,6 +76,7 @@ class Locator:
         index: Index,
         features: Features,
         search: Search,
+        matcher: Matcher,
         max_size_px: int,
         options: LocateOptions | None = None,
         ask_prior: Callable[[str], tuple[Belief, PriorGuess] | None] | None = None,
@@ -85,7 +86,7 @@ class Locator:
 
         pose(fix, features, verified paths) gives a located photo's fix its pose.
         """
-        self._index, self._features, self._retrieve = index, features, search
+        self._index, self._features, self._retrieve, self._matcher = index, features, search, matcher
         self._max_size_px = max_size_px
         self._options = options or LocateOptions()
         self._options.check()
@@ -134,7 +135,8 @@ class Locator:
         watch.lap("rerank")
         loaders = [lambda row=photos[i].row_id: self._index.local(row) for i in order]
         found: list[Verification | None] = [None] * len(photos)
-        for i, result in zip(order, verify_candidates(features, loaders, options.verify), strict=True):
+        verified = verify_candidates(features, loaders, options.verify, self._matcher)
+        for i, result in zip(order, verified, strict=True):
             found[i] = result
         watch.lap("verify")
         candidates = self._candidates(photos, hits.similarities, first, away_m, found)

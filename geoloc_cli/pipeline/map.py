@@ -19,10 +19,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloc_cli.contracts import ParallelMap
+from geoloc_cli.contracts import Matcher, ParallelMap
 from geoloc_cli.errors import MapDamaged, UsageError
-from geoloc_cli.features.local import unit_rows
-from geoloc_cli.features.match import match_unit
 from geoloc_cli.index.files import write_durable
 from geoloc_cli.index.reader import Index
 from geoloc_cli.index.rows import IndexedPhoto
@@ -34,6 +32,8 @@ from geoloc_cli.maps.pairs import apart_in_map, apart_on_earth, map_pairs
 from geoloc_cli.maps.poses import PosedPhoto
 from geoloc_cli.photos.intrinsics import guess_camera
 from geoloc_cli.pipeline.georeference import georeferenced
+from geoloc_cli.pipeline.matching import build_matcher, key_of_matcher, pinned
+from geoloc_cli.registry import BackendSpec, create
 from geoloc_cli.types import Camera
 
 Tell = Callable[[str, int], None]
@@ -49,10 +49,11 @@ _LEAST_STD_M = 0.02
 
 @dataclass(frozen=True, slots=True)
 class MapOptions:
-    """How many pairs are compared: of each photograph the most `alike` and the `near`est."""
+    """How many pairs are compared: of each photograph the most `alike` and the `near`est; by which `matcher`."""
 
     alike: int = 8
     near: int = 8
+    matcher: str = "mutual-nn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +90,8 @@ def build_map(
         poses = [posed[photo.path] for photo in photos] if posed else None
         away = _apart(poses) if poses else apart_on_earth([photo.position for photo in photos])
         pairs = map_pairs(vectors, away, options.alike, options.near)
-        matches = _matched(folder, work, photos, pairs, parallel_map, tell)
+        matcher = build_matcher(index, options.matcher, RATIO)
+        matches = _matched(folder, work, photos, pairs, matcher, parallel_map, tell)
         mapped = [map_photo(index, photo, posed) for photo in photos]
         tell("mapping", 0)
         database = work / "database.db"
@@ -111,7 +113,7 @@ def build_map(
         georeferences.append(georeference)
     registered = {path for model in found for path in model.images}
     left_out = tuple(photo.path for photo in photos if photo.path not in registered)
-    facts = {"photos": len(photos), "left_out": list(left_out)}
+    facts = {"photos": len(photos), "left_out": list(left_out), "matcher": pinned(matcher)}
     tell("writing", 0)
     write_map(folder, georeferences, facts, work / "sparse")
     shutil.rmtree(work)
@@ -190,20 +192,21 @@ def _matched(
     work: Path,
     photos: Sequence[IndexedPhoto],
     pairs: list[tuple[int, int]],
+    matcher: Matcher,
     parallel_map: ParallelMap,
     tell: Tell,
 ) -> Iterator[tuple[int, int, NDArray[np.int32]]]:
     """Matches of each pair, read back where an interrupted build has them already."""
     groups = [pairs[i : i + _PAIRS_IN_FILE] for i in range(0, len(pairs), _PAIRS_IN_FILE)]
-    names = []
+    names, key = [], key_of_matcher(matcher)
     for group in groups:
         rows = [[photos[i].sha256, photos[j].sha256] for i, j in group]
-        names.append(hashlib.sha256(json.dumps([rows, MAX_QUERY, RATIO]).encode()).hexdigest()[:24] + ".npz")
+        names.append(hashlib.sha256(json.dumps([rows, MAX_QUERY, key]).encode()).hexdigest()[:24] + ".npz")
     missing = [k for k, name in enumerate(names) if _read_matches(work / name) is None]
-    spec = {"index": str(index_of(folder))}
+    spec = {"index": str(index_of(folder)), "matcher": pinned(matcher)}
     items = [[(photos[i].row_id, photos[j].row_id) for i, j in groups[k]] for k in missing]
     tell("matching", sum(len(group) for k, group in enumerate(groups) if k not in set(missing)))
-    for k, found in zip(missing, parallel_map("geoloc_cli.pipeline.map:build_matcher", spec, items), strict=True):
+    for k, found in zip(missing, parallel_map("geoloc_cli.pipeline.map:build_pair_matcher", spec, items), strict=True):
         _write_matches(work, names[k], found)
         tell("matching", len(groups[k]))
     for name, group in zip(names, groups, strict=True):
@@ -216,19 +219,23 @@ def _matched(
             yield i, j, pair
 
 
-def build_matcher(spec: dict[str, Any]) -> Callable[[list[tuple[int, int]]], list[NDArray[np.int32]]]:
+def build_pair_matcher(spec: dict[str, Any]) -> Callable[[list[tuple[int, int]]], list[NDArray[np.int32]]]:
     """In a worker: matches pairs of rows of an index."""
     index = Index.open(spec["index"])
-    kept: dict[int, NDArray[np.float32]] = {}
+    matcher: Matcher = create("matcher", BackendSpec(**spec["matcher"]))
+    kept: dict[int, tuple[Any, Any]] = {}
 
-    def unit(row: int) -> NDArray[np.float32]:
+    def prepared(row: int) -> tuple[Any, Any]:
+        """As a query, and as a reference: mostly the same."""
         if row not in kept:
             if len(kept) > 64:  # 2 MB each
                 kept.clear()
-            kept[row] = unit_rows(index.local(row).descriptors)
+            local = index.local(row)
+            query, reference = local.first(MAX_QUERY), matcher.prepare(local)
+            kept[row] = reference if query is local else matcher.prepare(query), reference
         return kept[row]
 
-    return lambda pairs: [match_unit(unit(i)[:MAX_QUERY], unit(j), RATIO) for i, j in pairs]
+    return lambda pairs: [matcher.match(prepared(i)[0], prepared(j)[1]) for i, j in pairs]
 
 
 def _write_matches(work: Path, name: str, matches: Sequence[NDArray[np.int32]]) -> None:

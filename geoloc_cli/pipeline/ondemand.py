@@ -9,8 +9,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloc_cli.features.local import unit_rows
-from geoloc_cli.features.match import match_unit
 from geoloc_cli.geometry.colmap import version
 from geoloc_cli.index.reader import Index
 from geoloc_cli.index.rows import IndexedPhoto
@@ -18,6 +16,7 @@ from geoloc_cli.maps import colmap, mapping
 from geoloc_cli.maps.folder import Component
 from geoloc_cli.maps.stored import from_arrays, to_arrays
 from geoloc_cli.pipeline.map import RATIO, adjusted, map_photo, misfit
+from geoloc_cli.pipeline.matching import build_matcher, key_of_matcher
 from geoloc_cli.store import Store, key_of
 
 # A map is made of the photo that looks most like the query, of those most alike to that one, and of the nearest.
@@ -34,8 +33,9 @@ _RECIPE = 1
 class LocalMaps:
     """Small maps of an index's photos, each made once: kept in memory, and in the store where there is one."""
 
-    def __init__(self, index: Index, store: Store | None) -> None:
+    def __init__(self, index: Index, store: Store | None, matcher: str = "mutual-nn") -> None:
         self._index, self._store = index, store
+        self._matcher = build_matcher(index, matcher, RATIO)
         self._photos = {photo.path: photo for photo in index.all_photos()}
         self._by_row = {photo.row_id: photo for photo in self._photos.values()}
         self._made: dict[str, Component | None] = {}
@@ -53,6 +53,7 @@ class LocalMaps:
             recipe=_RECIPE,
             pycolmap=version(),
             features=self._index.manifest.describer["features"],
+            matcher=key_of_matcher(self._matcher),
             photos=[
                 [
                     photo.sha256,
@@ -94,10 +95,13 @@ class LocalMaps:
 
     def _matches(self, photos: Sequence[IndexedPhoto]) -> Iterator[tuple[int, int, NDArray[np.int32]]]:
         """Of all with the first, and of those that share most of its keypoints with one another."""
-        unit = [unit_rows(self._index.local(photo.row_id).descriptors) for photo in photos]
+        matcher = self._matcher
+        whole = [self._index.local(photo.row_id) for photo in photos]
+        references = [matcher.prepare(local) for local in whole]
+        queries = [matcher.prepare(local.first(_QUERY_KEYPOINTS)) for local in whole]
         seen = [np.zeros(0, np.int64)]
         for i in range(1, len(photos)):
-            found = match_unit(unit[0][:_QUERY_KEYPOINTS], unit[i], RATIO)
+            found = matcher.match(queries[0], references[i])
             seen.append(found[:, 0].astype(np.int64))
             yield 0, i, found
         shared = np.array([[len(np.intersect1d(a, b)) for b in seen] for a in seen])
@@ -109,4 +113,4 @@ class LocalMaps:
             if j
         }
         for i, j in sorted(wanted):
-            yield i, j, match_unit(unit[i][:_QUERY_KEYPOINTS], unit[j], RATIO)
+            yield i, j, matcher.match(queries[i], references[j])

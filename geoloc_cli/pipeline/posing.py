@@ -19,6 +19,7 @@ from geoloc_cli.photos.exif import read_photo
 from geoloc_cli.photos.intrinsics import CameraOverride
 from geoloc_cli.pipeline.extract import override_of
 from geoloc_cli.pipeline.map import camera_key, camera_of
+from geoloc_cli.pipeline.matching import build_matcher
 from geoloc_cli.pipeline.ondemand import LocalMaps
 from geoloc_cli.pose.answer import place_of, pose_record
 from geoloc_cli.pose.estimate import NoPose, PoseFound, PoseOptions, estimate_pose
@@ -38,14 +39,20 @@ class PoseStage:
     """Poses photos in maps of the photos of one index; keeps both open."""
 
     def __init__(
-        self, index: Index, maps: Maps, override: CameraOverride | None = None, solver: str = "poselib"
+        self,
+        index: Index,
+        maps: Maps,
+        override: CameraOverride | None = None,
+        solver: str = "poselib",
+        matcher: str = "mutual-nn",
     ) -> None:
-        """solver: the name of a backend of this kind, with its options if any."""
+        """solver, matcher: the names of backends of these kinds, with options if any."""
         self._index, self._maps, self._override = index, maps, override
         photos = index.all_photos()
         self._rows = {photo.path: photo.row_id for photo in photos}
         self._keys = {photo.path: camera_key(photo.camera, photo.path) for photo in photos}
         self._solver, self._options = create("solver", parse(solver)), PoseOptions()
+        self._matcher = build_matcher(index, matcher, self._options.max_ratio)
 
     def cameras(self, photo: Photo, width: int, height: int, component: Component) -> list[Camera]:
         """What the query's camera may be, at its described size.
@@ -70,7 +77,7 @@ class PoseStage:
             cameras = self.cameras(photo, features.width, features.height, component)
             priors = _priors(photo, fix, verified, component)
             found = estimate_pose(
-                features, cameras, verified, component, self._load, self._solver, self._options, priors
+                features, cameras, verified, component, self._load, self._solver, self._matcher, self._options, priors
             )
             if isinstance(found, NoPose):
                 reason = found.reason if reason == "not_in_map" else reason
@@ -142,24 +149,27 @@ def _disagrees(fix: Fix, lat: float, lon: float) -> bool:
     return float(haversine_m(lat, lon, fix.lat, fix.lon)) > _FARTHEST_RADII * fix.radius_m
 
 
-def stage_spec(map: str | None, override: CameraOverride | None, solver: str = "poselib") -> dict[str, Any]:
+def stage_spec(
+    map: str | None, override: CameraOverride | None, solver: str = "poselib", matcher: str = "mutual-nn"
+) -> dict[str, Any]:
     """What a worker needs to build the stage, as plain JSON; without a map, maps are made on demand.
 
     Raises UnknownBackend where there is no such solver.
     """
     create("solver", parse(solver))
-    return {"map": map, "camera": asdict(override) if override else None, "solver": solver}
+    return {"map": map, "camera": asdict(override) if override else None, "solver": solver, "matcher": matcher}
 
 
 def build_stage(spec: dict[str, Any], index: Index, cache: str | None) -> PoseStage:
     """The stage of a `stage_spec`, for the photos of an index."""
-    override, solver = override_of(spec["camera"]), spec["solver"]
+    override, solver, matcher = override_of(spec["camera"]), spec["solver"], spec["matcher"]
     if spec["map"] is None:
-        return PoseStage(index, LocalMaps(index, Store(cache) if cache else None).around, override, solver)
+        maps = LocalMaps(index, Store(cache) if cache else None, matcher)
+        return PoseStage(index, maps.around, override, solver, matcher)
     folder = Path(spec["map"])
     parts = [(f"{folder}#{component.name}", component) for component in open_map(folder)]
     held = {photo.path for photo in index.all_photos()}
     gone = [path for _, part in parts for path in part.model.images if path not in held]
     if gone:
         raise MapDamaged(f"{index_of(folder)} no longer holds {gone[0]}, of which the map is; build the map again.")
-    return PoseStage(index, lambda verified: parts, override, solver)
+    return PoseStage(index, lambda verified: parts, override, solver, matcher)

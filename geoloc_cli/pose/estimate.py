@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloc_cli.contracts import PoseSolver
-from geoloc_cli.features.local import LocalFeatures, unit_rows
+from geoloc_cli.contracts import Matcher, PoseSolver
+from geoloc_cli.features.local import LocalFeatures
 from geoloc_cli.maps.colmap import undistorted
 from geoloc_cli.maps.folder import Component
 from geoloc_cli.pose.pairs import Pairs, pairs_by_looks
@@ -79,6 +79,7 @@ def estimate_pose(
     component: Component,
     load: Callable[[str], LocalFeatures],
     solver: PoseSolver,
+    matcher: Matcher,
     options: PoseOptions,
     priors: Sequence[PosePrior] = (),
 ) -> PoseFound | NoPose:
@@ -91,11 +92,11 @@ def estimate_pose(
     seen = [path for path in verified if path in component.model.images][: options.neighbours]
     if not seen:
         return NoPose("not_in_map")
-    unit = unit_rows(features.descriptors[: options.max_query])
+    query = matcher.prepare(features.first(options.max_query))
     answers: list[PoseFound | NoPose] = []
     for group in component.model.clusters(seen):
         neighbours = group + component.model.covisible(group, options.covisible)
-        pairs = pairs_by_looks(unit, component.model, neighbours, load, options.max_ratio)
+        pairs = pairs_by_looks(query, component.model, neighbours, load, matcher)
         tried = [_solved(features, camera, pairs, component, solver, options, priors) for camera in cameras]
         found = [answer for answer in tried if isinstance(answer, PoseFound)]
         if not found:

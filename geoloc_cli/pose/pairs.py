@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloc_cli.features.local import LocalFeatures, unit_rows
-from geoloc_cli.features.match import match_unit
+from geoloc_cli.contracts import Matcher
+from geoloc_cli.features.local import LocalFeatures
 from geoloc_cli.maps.model import SparseModel
 
 Rows = NDArray[np.int64]
@@ -16,13 +17,13 @@ Pairs = tuple[Rows, Rows]
 
 
 def pairs_by_looks(
-    unit: NDArray[np.float32],
+    query: Any,
     model: SparseModel,
     neighbours: Sequence[str],
     load: Callable[[str], LocalFeatures],
-    max_ratio: float,
+    matcher: Matcher,
 ) -> Pairs:
-    """Rows of the query's keypoints and of the model's points, each pair once; unit: (N, D) unit rows of the query.
+    """Rows of the query's keypoints and of the model's points, each pair once; query: as the matcher prepared it.
 
     A second search about where the first pose puts the points was tried, and left out: it found an eighth more pairs,
     and the poses of a laser-scanned fountain became no better (2.7 mm for 2.1).
@@ -30,11 +31,11 @@ def pairs_by_looks(
     found = []
     for path in neighbours:
         point_rows = model.images[path].point_rows
-        reference = load(path).descriptors
+        reference = load(path)
         if len(reference) != len(point_rows) or int((point_rows >= 0).sum()) < 2:
             continue
         # Keypoints without a point stay in the comparison: they are what a wrong match is told by.
-        matches = match_unit(unit, unit_rows(reference), max_ratio)
+        matches = matcher.match(query, matcher.prepare(reference))
         point = point_rows[matches[:, 1]]
         found.append(np.stack([matches[point >= 0, 0], point[point >= 0]], axis=1))
     pairs = np.unique(np.concatenate(found), axis=0) if found else np.zeros((0, 2), np.int64)

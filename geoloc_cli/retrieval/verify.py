@@ -19,9 +19,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from geoloc_cli.contracts import Matcher
 from geoloc_cli.errors import UsageError
-from geoloc_cli.features.local import LocalFeatures, unit_rows
-from geoloc_cli.features.match import match_unit
+from geoloc_cli.features.local import LocalFeatures
 from geoloc_cli.geometry.colmap import RobustModel, estimate_fundamental, estimate_homography
 
 
@@ -34,6 +34,7 @@ class VerifyOptions:
     by `full_query` keypoints. Matches on repeated structure are not independent, so that evidence is no probability: of
     photographs of other places none was seen to reach 2, but houses of the same build in two rendered towns reach 15.
     Photographs of the same place reach 40 at the least, and hundreds as a rule; `min_evidence` lies between.
+    `max_ratio` is for a matcher that tests ratios and is not told another.
     """
 
     quick_query: int = 640
@@ -92,16 +93,16 @@ def _log10_binomial(n: int, k: int) -> float:
 
 
 class Query:
-    """The query's features, prepared once for all candidates."""
+    """The first `max_query` keypoints of a photo (the largest scales), prepared once for all candidates."""
 
-    def __init__(self, features: LocalFeatures) -> None:
-        self.features = features
-        self.unit = unit_rows(features.descriptors)
+    def __init__(self, features: LocalFeatures, matcher: Matcher, max_query: int) -> None:
+        self.features, self.matcher = features, matcher
+        self.prepared = matcher.prepare(features.first(max_query))
 
 
-def verify_pair(query: Query, reference: LocalFeatures, max_query: int, options: VerifyOptions) -> Verification:
-    """Compares the first `max_query` keypoints of the query (the largest scales) with all of the reference's."""
-    pairs = match_unit(query.unit[:max_query], unit_rows(reference.descriptors), options.max_ratio)
+def verify_pair(query: Query, reference: LocalFeatures, options: VerifyOptions) -> Verification:
+    """Compares the query with all keypoints of the reference."""
+    pairs = query.matcher.match(query.prepared, query.matcher.prepare(reference))
     if len(pairs) < 5:
         return Verification(len(pairs), 0, 0.0, False, None)
     in_query = query.features.keypoints[pairs[:, 0], :2].astype(np.float64)
@@ -147,23 +148,24 @@ def _center_in_query(
 
 
 def verify_candidates(
-    query: LocalFeatures, references: Sequence[Callable[[], LocalFeatures]], options: VerifyOptions
+    query: LocalFeatures, references: Sequence[Callable[[], LocalFeatures]], options: VerifyOptions, matcher: Matcher
 ) -> list[Verification | None]:
     """Verifies candidates in the order given, each loaded when its turn comes; None for those that were not needed."""
-    prepared = Query(query)
+    quick = Query(query, matcher, options.quick_query)
     found: list[Verification | None] = [None] * len(references)
     verified = missed = 0
     for i, load in enumerate(references):
         if verified >= options.enough or (verified and missed >= options.patience):
             break
-        found[i] = result = verify_pair(prepared, load(), options.quick_query, options)
+        found[i] = result = verify_pair(quick, load(), options)
         held = result.evidence >= options.min_evidence
         verified, missed = verified + held, 0 if held else missed + 1
     if verified or len(query) <= options.quick_query:
         return found
     promising = sorted(range(len(references)), key=lambda i: -(found[i] or NOTHING).inliers)[: options.retry]
+    full = Query(query, matcher, options.full_query)
     for i in promising:
-        result = verify_pair(prepared, references[i](), options.full_query, options)
+        result = verify_pair(full, references[i](), options)
         if result.evidence > (found[i] or NOTHING).evidence:
             found[i] = result
     return found

@@ -43,17 +43,23 @@ def test_nothing_matches_nothing() -> None:
     assert match_unit(made_rows(rng, 5), made_rows(rng, 1), 0.8).shape == (0, 2)
 
 
+def matches(max_ratio: float, query: LocalFeatures, reference: LocalFeatures) -> np.ndarray:
+    matcher = MutualNearest(MutualNearestOptions(max_ratio=max_ratio))
+    return matcher.match(matcher.prepare(query), matcher.prepare(reference))
+
+
 def test_a_stricter_ratio_and_fewer_query_keypoints_give_fewer_matches() -> None:
     rng = np.random.default_rng(5)
     looks = rng.integers(0, 120, (400, 128)).astype(np.uint8)
     noisy = (looks + rng.integers(0, 60, looks.shape)).astype(np.uint8)
     keypoints = np.ones((400, 4), np.float32)
     query, reference = LocalFeatures(keypoints, noisy, 10, 10), LocalFeatures(keypoints, looks, 10, 10)
-    all_of_them = MutualNearest(MutualNearestOptions(max_ratio=0.95)).match(query, reference)
-    strict = MutualNearest(MutualNearestOptions(max_ratio=0.5)).match(query, reference)
-    few = MutualNearest(MutualNearestOptions(max_ratio=0.95, max_query=100)).match(query, reference)
+    all_of_them = matches(0.95, query, reference)
+    strict = matches(0.5, query, reference)
+    few = matches(0.95, query.first(100), reference)
     assert len(strict) < len(all_of_them)
     assert few[:, 0].max() < 100 < len(all_of_them)
+    assert query.first(400) is query
 
 
 def field(contrast: float, seed: int = 0) -> np.ndarray:

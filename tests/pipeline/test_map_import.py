@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from geoloc_cli.cli.app import app
 from geoloc_cli.features.local import LocalFeatures
+from geoloc_cli.features.match import MutualNearest, MutualNearestOptions
 from geoloc_cli.index.reader import Index
 from geoloc_cli.maps.folder import index_of, open_map
 from geoloc_cli.photos.decode import decode_gray
@@ -113,6 +114,7 @@ def test_the_covariance_of_a_pose_is_that_of_its_error(street: ImportedStreet) -
     components = open_map(street.map)
     camera = Camera("SIMPLE_PINHOLE", 640, 480, (520.0, 320.0, 240.0), "user", 0.0)
     rng, errors = np.random.default_rng(0), []
+    by = MutualNearest(MutualNearestOptions(max_ratio=0.85))
     with Index.open(index_of(street.map)) as index:
         rows = {photo.path: photo.row_id for photo in index.all_photos()}
         features, _ = features_of(index, None)
@@ -124,7 +126,7 @@ def test_the_covariance_of_a_pose_is_that_of_its_error(street: ImportedStreet) -
                 kept = rng.permutation(len(found.keypoints))[: len(found.keypoints) // 2]
                 part = LocalFeatures(found.keypoints[kept], found.descriptors[kept], found.width, found.height)
                 posed = estimate_pose(part, [camera], nearest, components[0], lambda p: index.local(rows[p]),
-                                      PoseLibSolver(), PoseOptions())  # fmt: skip
+                                      PoseLibSolver(), by, PoseOptions())  # fmt: skip
                 assert isinstance(posed, PoseFound)
                 away = posed.refined.center - query.pose.center_in_enu
                 errors.append(away @ np.linalg.solve(posed.refined.covariance[3:, 3:], away))

@@ -21,6 +21,7 @@ from typer.testing import CliRunner
 
 from geoloc_cli.cli.app import app
 from geoloc_cli.features.local import LocalFeatures
+from geoloc_cli.features.match import MutualNearest, MutualNearestOptions
 from geoloc_cli.geo.earth import haversine_m
 from geoloc_cli.index.reader import Index
 from geoloc_cli.maps.folder import index_of, open_map
@@ -222,6 +223,7 @@ def test_a_focal_length_that_exif_has_wrong_is_solved_for(street: Street) -> Non
 def test_wrong_matches_give_the_pose_or_none(town: SmallTown, street: Street, wrong_share: float) -> None:
     components, camera = open_map(street.map), Camera("SIMPLE_PINHOLE", 640, 480, (520.0, 320.0, 240.0), "user", 0.0)
     found = []
+    by = MutualNearest(MutualNearestOptions(max_ratio=0.85))
     with Index.open(index_of(street.map)) as index:
         rows = {photo.path: photo.row_id for photo in index.all_photos()}
         features, _ = features_of(index, None)
@@ -234,7 +236,7 @@ def test_wrong_matches_give_the_pose_or_none(town: SmallTown, street: Street, wr
             nearest = sorted(images, key=lambda p: math.dist(images[p].center_in_map, query.pose.center_in_enu))[:6]
             part = LocalFeatures(keypoints, local.descriptors, local.width, local.height)
             posed = estimate_pose(part, [camera], nearest, components[0], lambda p: index.local(rows[p]),
-                                  PoseLibSolver(), PoseOptions())  # fmt: skip
+                                  PoseLibSolver(), by, PoseOptions())  # fmt: skip
             found.append(posed)
             if not isinstance(posed, NoPose):
                 assert math.dist(posed.refined.center, query.pose.center_in_enu) < 0.5

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from geoloc_cli.features.match import MutualNearest
 from geoloc_cli.features.sift import SiftFeatures
 from geoloc_cli.photos.decode import decode_gray
 from geoloc_cli.retrieval.verify import Query, VerifyOptions, verify_pair
@@ -25,12 +26,13 @@ def test_twins_give_evidence_but_not_enough(tmp_path: Path) -> None:
     features, options = SiftFeatures(), VerifyOptions()
 
     def seen(paths: list[str]) -> list[Query]:
-        return [Query(features.extract(decode_gray(path, max_size=1280).pixels)) for path in paths]
+        found = [features.extract(decode_gray(path, max_size=1280).pixels) for path in paths]
+        return [Query(local, MutualNearest(), options.quick_query) for local in found]
 
     walked = write_photos(town, walk[72:79], tmp_path / "walk", noise=Noise(sensor_std=2.0))
     references = [query.features for query in seen([photo.path for photo in walked])]
     asked = seen([photo.path for photo in write_photos(other, strangers, tmp_path / "strangers", seed=2)])
-    evidence = max(verify_pair(q, r, options.quick_query, options).evidence for q in asked for r in references)
+    evidence = max(verify_pair(q, r, options).evidence for q in asked for r in references)
     assert 5.0 < evidence < 0.85 * options.min_evidence
     # Views of the town itself, two metres aside and ten degrees off, leave the threshold far below.
     aside = [
@@ -38,5 +40,5 @@ def test_twins_give_evidence_but_not_enough(tmp_path: Path) -> None:
         for c in walk[73:78:2]
     ]
     for home in seen([photo.path for photo in write_photos(town, aside, tmp_path / "homes", seed=1)]):
-        best = max(verify_pair(home, r, options.quick_query, options).evidence for r in references)
+        best = max(verify_pair(home, r, options).evidence for r in references)
         assert best > 5.0 * options.min_evidence

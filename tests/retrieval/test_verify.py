@@ -10,7 +10,15 @@ import pytest
 
 from geoloc_cli.errors import UsageError
 from geoloc_cli.features.local import LocalFeatures
-from geoloc_cli.retrieval.verify import Query, VerifyOptions, chance_evidence, verify_candidates, verify_pair
+from geoloc_cli.features.match import MutualNearest
+from geoloc_cli.retrieval.verify import (
+    Query,
+    Verification,
+    VerifyOptions,
+    chance_evidence,
+    verify_candidates,
+    verify_pair,
+)
 
 WIDTH, HEIGHT = 640, 480
 
@@ -20,6 +28,10 @@ def features_at(xy: np.ndarray, descriptors: np.ndarray) -> LocalFeatures:
     keypoints[:, :2] = xy
     keypoints[:, 2] = np.linspace(20, 2, len(xy))
     return LocalFeatures(keypoints, descriptors, WIDTH, HEIGHT)
+
+
+def verified(query: LocalFeatures, reference: LocalFeatures) -> Verification:
+    return verify_pair(Query(query, MutualNearest(), 4096), reference, VerifyOptions())
 
 
 def random_descriptors(rng: np.random.Generator, n: int) -> np.ndarray:
@@ -57,7 +69,7 @@ def test_evidence_of_chance_agreement_is_none_and_grows_with_inliers() -> None:
 def test_same_plane_is_verified_and_its_centre_falls_where_the_homography_says() -> None:
     query_from_reference = turned(30.0, 0.8, (100.0, -20.0))
     reference, query = pair_under(query_from_reference, 200, 100)
-    result = verify_pair(Query(query), reference, 4096, VerifyOptions())
+    result = verified(query, reference)
     assert result.evidence > 100
     assert result.planar
     assert 190 <= result.inliers <= 210
@@ -69,7 +81,7 @@ def test_unrelated_pairs_stay_below_half_the_threshold() -> None:
     reached = []
     for seed in range(20):
         reference, query = pair_under(np.eye(3), 0, 60, seed)
-        reached.append(verify_pair(Query(query), reference, 4096, VerifyOptions()).evidence)
+        reached.append(verified(query, reference).evidence)
     assert max(reached) < VerifyOptions().min_evidence / 2
 
 
@@ -80,7 +92,7 @@ def test_scene_in_depth_is_verified_by_its_epipolar_geometry_and_is_not_planar()
     moved = points - (1.0, 0.2, 0.5)
     second = 500 * moved[:, :2] / moved[:, 2:] + (320, 240) + rng.normal(0, 0.3, (300, 2))
     looks = random_descriptors(rng, 300)
-    result = verify_pair(Query(features_at(second, looks)), features_at(first, looks), 4096, VerifyOptions())
+    result = verified(features_at(second, looks), features_at(first, looks))
     assert result.inliers > 280
     assert not result.planar
     assert result.center_in_query is None
@@ -90,7 +102,7 @@ def test_one_keypoint_with_many_orientations_counts_once() -> None:
     rng = np.random.default_rng(2)
     xy = np.repeat(rng.uniform((0, 0), (WIDTH, HEIGHT), (5, 2)), 12, axis=0)
     looks = random_descriptors(rng, 60)
-    result = verify_pair(Query(features_at(xy, looks)), features_at(xy, looks), 4096, VerifyOptions())
+    result = verified(features_at(xy, looks), features_at(xy, looks))
     assert result.matches == 60
     assert result.inliers <= 5
     assert result.evidence < VerifyOptions().min_evidence
@@ -104,7 +116,9 @@ def test_stops_when_enough_are_verified_and_retries_only_when_none_is() -> None:
         loaded.append(i)
         return reference
 
-    found = verify_candidates(query, [lambda i=i: loader(i) for i in range(5)], VerifyOptions(enough=2))
+    found = verify_candidates(
+        query, [lambda i=i: loader(i) for i in range(5)], VerifyOptions(enough=2), MutualNearest()
+    )
     assert loaded == [0, 1]
     assert [r is not None for r in found] == [True, True, False, False, False]
 
@@ -112,7 +126,7 @@ def test_stops_when_enough_are_verified_and_retries_only_when_none_is() -> None:
     hidden_query = features_at(query.keypoints[::-1, :2].copy(), query.descriptors[::-1].copy())
     few = VerifyOptions(quick_query=8, full_query=4096, retry=1)
     small = features_at(reference.keypoints[:200, :2].copy(), reference.descriptors[:200].copy())
-    found = verify_candidates(hidden_query, [lambda: small], few)
+    found = verify_candidates(hidden_query, [lambda: small], few, MutualNearest())
     assert found[0] is not None
     assert found[0].evidence > 100
 
