@@ -42,6 +42,7 @@ def info(folder: Path) -> dict[str, Any]:
         "photos": manifest["photos"],
         "registered": registered,
         "left_out": manifest["left_out"],
+        "mapper": manifest.get("mapper"),
         "components": parts,
     }
 

@@ -1,4 +1,4 @@
-"""Photos -> map: an index of them, matches of likely pairs, incremental mapping, and the map's place on the Earth.
+"""Photos -> map: an index of them, matches of likely pairs, mapping, and the map's place on the Earth.
 
 Each step survives an interruption: the index by its own commits, the matches in files of a hundred pairs each; only the
 mapping itself begins again, which takes less than the matching did.
@@ -29,6 +29,7 @@ from geoloc_cli.index.rows import IndexedPhoto
 from geoloc_cli.maps import colmap, mapping
 from geoloc_cli.maps.folder import index_of, write_map
 from geoloc_cli.maps.georeference import Georeference
+from geoloc_cli.maps.global_mapping import MAPPERS
 from geoloc_cli.maps.model import SparseModel
 from geoloc_cli.maps.pairs import apart_in_map, apart_on_earth, map_pairs
 from geoloc_cli.maps.poses import PosedPhoto
@@ -49,10 +50,17 @@ _LEAST_STD_M = 0.02
 
 @dataclass(frozen=True, slots=True)
 class MapOptions:
-    """How many pairs are compared: of each photograph the most `alike` and the `near`est."""
+    """How many pairs are compared: of each photograph the most `alike` and the `near`est; and how they are mapped."""
 
     alike: int = 8
     near: int = 8
+    mapper: str = "incremental"
+
+    def check(self) -> None:
+        if self.alike < 1 or self.near < 0:
+            raise UsageError(f"--alike {self.alike} --near {self.near}: compare 1 at the least, and 0.")
+        if self.mapper not in MAPPERS:
+            raise UsageError(f"There is no mapper '{self.mapper}'; give one of {', '.join(MAPPERS)}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,7 @@ def build_map(
     posed: poses of all of them, by path, where they are known: points are triangulated, and no pose is changed.
     """
     options, tell = options or MapOptions(), tell or (lambda stage, done: None)
+    options.check()
     work = folder / "work"
     work.mkdir(exist_ok=True)
     with Index.open(index_of(folder)) as index:
@@ -99,7 +108,15 @@ def build_map(
         models = mapping.triangulate(database, listed, rigid, work)
     else:
         models = mapping.reconstruct(
-            database, listed, held, guessed, len(photos), work, lambda: tell("mapping", 1), misfit(photos)
+            database,
+            listed,
+            held,
+            guessed,
+            len(photos),
+            work,
+            lambda: tell("mapping", 1),
+            misfit(photos),
+            mapper=options.mapper,
         )
     names = {f"{number:06d}": photo.path for number, photo in enumerate(photos)}
     georeferences = []
@@ -111,7 +128,8 @@ def build_map(
         georeferences.append(georeference)
     registered = {path for model in found for path in model.images}
     left_out = tuple(photo.path for photo in photos if photo.path not in registered)
-    facts = {"photos": len(photos), "left_out": list(left_out)}
+    mapper = "import" if posed else options.mapper
+    facts = {"photos": len(photos), "left_out": list(left_out), "mapper": mapper}
     tell("writing", 0)
     write_map(folder, georeferences, facts, work / "sparse")
     shutil.rmtree(work)
