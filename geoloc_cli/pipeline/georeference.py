@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,13 +16,16 @@ from geoloc_cli.geo.earth import enu_from_geodetic, haversine_m, wrap_lon
 from geoloc_cli.geo.fisher import R90_PER_SIGMA
 from geoloc_cli.index.reader import Index
 from geoloc_cli.index.rows import IndexedPhoto
+from geoloc_cli.maps.colmap import read_model
 from geoloc_cli.maps.control import Triangulated, triangulate
-from geoloc_cli.maps.folder import index_of, open_map, read_manifest, write_map
+from geoloc_cli.maps.control_adjustment import Survey
+from geoloc_cli.maps.folder import index_of, model_of, open_map, read_manifest, write_map
 from geoloc_cli.maps.gcp import GroundPoint, read_gcp
 from geoloc_cli.maps.georeference import Controls, Georeference, fit
 from geoloc_cli.maps.gps_signs import far_away, heights, two_datums, why_not
 from geoloc_cli.maps.model import SparseModel
 from geoloc_cli.photos.positions import Positions
+from geoloc_cli.pipeline.control_adjustment import LEAST_CONTROLS, straightened
 from geoloc_cli.types import Position
 
 Floats = NDArray[np.float64]
@@ -29,6 +33,8 @@ Floats = NDArray[np.float64]
 # Control points further from the photographs than this are those of another survey, or in another order.
 _ANOTHER_PLACE_M = 100_000.0
 _NOT_BELIEVED_SIGMAS = 5.0
+# Where new models are made, in the map's folder.
+_ADJUSTING = "adjusting"
 # What a manifest says of the map's files; the rest are facts that are kept.
 _OF_THE_FILES = ("schema", "components", "files")
 
@@ -48,7 +54,8 @@ class ControlFit:
 @dataclass(frozen=True, slots=True)
 class Placed:
     """A component's georeference, or the sentence that says why there is none; middle_std_m, edge_std_m: (3,) standard
-    deviations of the frame itself, east, north, up, at the middle of the cameras and at the farthest of them.
+    deviations of the frame itself, east, north, up, at the middle of the cameras and at the farthest of them. adjusted:
+    whether its model was bent to its control points.
     """
 
     georeference: Georeference | None
@@ -56,15 +63,20 @@ class Placed:
     controls: tuple[ControlFit, ...] = ()
     middle_std_m: tuple[float, float, float] | None = None
     edge_std_m: tuple[float, float, float] | None = None
+    adjusted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A surveyed point and where it was found in the map; std_m: its horizontal and vertical standard deviation."""
+    """A surveyed point and where it was found in the map; std_m: its horizontal and vertical standard deviation.
+
+    marks: pixels of the map's cameras by path, those that agree on it.
+    """
 
     point: GroundPoint
     found: Triangulated
     std_m: tuple[float, float]
+    marks: Mapping[str, tuple[float, float]] = dataclasses.field(default_factory=dict)
 
 
 def in_order(photos: Sequence[IndexedPhoto]) -> dict[str, Position]:
@@ -86,12 +98,18 @@ def reasons(folder: Path) -> list[str | None]:
 
 
 def georeference_map(
-    folder: Path, positions: Positions | None, gcp: Path | None, gcp_std_m: tuple[float, float]
+    folder: Path,
+    positions: Positions | None,
+    gcp: Path | None,
+    gcp_std_m: tuple[float, float],
+    *,
+    adjust: bool = False,
 ) -> list[Placed]:
     """Fits every component of a map anew and writes it; positions win over those of its index.
 
     gcp: a file as `maps/gcp.py` reads it; gcp_std_m: the horizontal and the vertical standard deviation of its points.
-    Raises MapMissing, MapDamaged, or UsageError where the control points are of another place.
+    adjust: not only lays the map over its control points, but bends it to them, which is not to be undone.
+    Raises MapMissing, MapDamaged, or UsageError where the control points are of another place, or too few.
     """
     points = [] if gcp is None else read_gcp(gcp)
     components = open_map(folder)
@@ -110,13 +128,73 @@ def georeference_map(
             f"--gcp {gcp}: no point is marked in two photos of {folder} that agree on it; its fields are geo_x "
             "geo_y geo_z im_x im_y photo name, with pixels of the upright photos."
         )
+    if adjust and max((len(found) for found in seen), default=0) < LEAST_CONTROLS:
+        raise UsageError(f"--adjust needs {LEAST_CONTROLS} control points in one part of {folder}; give more by --gcp.")
     answers = [placed(part.model, given, found) for part, found in zip(components, seen, strict=True)]
+    sparse = None
+    if adjust:
+        held = {photo.path for photo in photos if photo.camera and photo.camera.focal_std == 0.0}
+        sparse = _room_for(folder)
+        for part, (component, found) in enumerate(zip(components, seen, strict=True)):
+            source, target = model_of(folder, part), sparse / str(part)
+            answers[part] = adjusted_part(source, target, component.model, answers[part], given, found, held)
     facts = {key: value for key, value in read_manifest(folder).items() if key not in _OF_THE_FILES}
     facts["control_points"] = [
         {"component": i, **dataclasses.asdict(c)} for i, answer in enumerate(answers) for c in answer.controls
     ]
-    write_map(folder, [answer.georeference for answer in answers], facts)
+    if sparse is None:
+        write_map(folder, [answer.georeference for answer in answers], facts)
+    else:
+        before = facts.get("adjusted", [False] * len(answers))
+        facts["adjusted"] = [a.adjusted or was for a, was in zip(answers, before, strict=True)]
+        write_map(folder, [answer.georeference for answer in answers], facts, sparse)
+        sparse.parent.rmdir()
     return answers
+
+
+def _room_for(folder: Path) -> Path:
+    """An empty folder for new models, on the disk of the map; what an interrupted adjustment left there goes."""
+    shutil.rmtree(folder / _ADJUSTING, ignore_errors=True)
+    sparse = folder / _ADJUSTING / "sparse"
+    sparse.mkdir(parents=True)
+    return sparse
+
+
+def adjusted_part(
+    source: Path,
+    target: Path,
+    model: SparseModel,
+    answer: Placed,
+    given: Mapping[str, Position],
+    seen: Sequence[Seen],
+    held: Collection[str],
+) -> Placed:
+    """A component adjusted to its control points, its model written to target; as it was, and a note, where not."""
+    found = answer.georeference
+    controls = None if found is None else _controls(seen, found.origin)
+    target.mkdir(exist_ok=True)
+    reason = "it has fewer than three control points"
+    if found is not None and controls is not None and len(seen) >= LEAST_CONTROLS:
+        std_m = np.where(np.isfinite(controls.in_enu), controls.std_m[:, [0, 0, 1]], np.inf)
+        surveys = {
+            s.point.name: Survey(place, std, s.marks)
+            for s, place, std in zip(seen, controls.in_enu, std_m, strict=True)
+        }
+        before_m = [float(np.linalg.norm(control.residual_m)) for control in answer.controls]
+        made = straightened(source, target, model, found, held, surveys, before_m)
+        if made.reason is None:
+            now = [dataclasses.replace(s, found=at) for s, at in zip(seen, made.found, strict=True) if at is not None]
+            wrong = {seen[row].point.name for row in made.wrong}
+            used = [s for s in now if s.point.name not in wrong]
+            aside = [s for s in now if s.point.name in wrong]
+            return dataclasses.replace(placed(read_model(target), given, used, aside), adjusted=True)
+        reason = made.reason
+    for file in source.iterdir():
+        shutil.copyfile(file, target / file.name)
+    if found is None:
+        return answer
+    note = f"not adjusted to its control points: {reason}"
+    return dataclasses.replace(answer, georeference=dataclasses.replace(found, notes=(*found.notes, note)))
 
 
 def _check_place(points: Sequence[GroundPoint], given: Mapping[str, Position], gcp: Path | None) -> None:
@@ -160,12 +238,18 @@ def _seen(
             pixels.append((mark.x_px * image.camera.width / width, mark.y_px * image.camera.height / height))
         triangulated = triangulate(images, np.array(pixels)) if len(images) >= 2 else None
         if triangulated is not None:
-            found.append(Seen(point, triangulated, std_m))
+            marks = {i.path: xy for i, xy in zip(images, pixels, strict=True) if i.path not in triangulated.wrong}
+            found.append(Seen(point, triangulated, std_m, marks))
     return found
 
 
-def placed(model: SparseModel, positions: Mapping[str, Position], seen: Sequence[Seen] = ()) -> Placed:
-    """Where a component lies. positions: by path, in the order in which the photographs were taken."""
+def placed(
+    model: SparseModel, positions: Mapping[str, Position], seen: Sequence[Seen] = (), aside: Sequence[Seen] = ()
+) -> Placed:
+    """Where a component lies. positions: by path, in the order in which the photographs were taken.
+
+    aside: control points that are known to be wrong, and only compared.
+    """
     paths = [path for path in positions if path in model.images]
     used = [positions[path] for path in paths]
     images = [model.images[path] for path in paths]
@@ -200,6 +284,9 @@ def placed(model: SparseModel, positions: Mapping[str, Position], seen: Sequence
     middle = centers.mean(axis=0)
     far = centers[np.linalg.norm(centers - middle, axis=1).argmax()]
     control_fits = () if controls is None else _control_fits(found, seen, controls)
+    if aside_controls := _controls(aside, origin):
+        wrong = _control_fits(found, aside, aside_controls)
+        control_fits = (*control_fits, *(dataclasses.replace(control, believed=False) for control in wrong))
     return Placed(found, None, control_fits, _std_m(found, middle), _std_m(found, far))
 
 
