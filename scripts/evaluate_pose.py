@@ -190,9 +190,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[2] / "shared" / "data")
     parser.add_argument("--sets", default="fountain,fountain-guessed,fox,seneca,lund,sacre_coeur,seneca-joint")
     parser.add_argument("--mapper", default="incremental", help="as of `geoloc map build`")
+    parser.add_argument("--share-camera", default="auto", help="as of `geoloc map build`")
     parser.add_argument("--keep", type=Path, help="leave the maps in this folder")
     options = parser.parse_args()
-    how = ["--mapper", options.mapper]
+    how = ["--mapper", options.mapper, "--share-camera", options.share_camera]
     report: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.keep or Path(scratch)

@@ -40,6 +40,13 @@ def build(
     mapper: str = typer.Option(
         "incremental", "--mapper", metavar="incremental|global", help="Map photo by photo, or all at once."
     ),
+    share_camera: str = typer.Option(
+        "auto",
+        "--share-camera",
+        metavar="auto|folder|none",
+        help="Photos that state no lens are one camera's: those of one size that are numbered one after the other, all "
+        "of one size in a folder, or none.",
+    ),
     features: str = options.FEATURES,
     cache: str = options.CACHE,
     workers: int = options.WORKERS,
@@ -49,7 +56,7 @@ def build(
     from geoloc_cli.maps.folder import index_of
     from geoloc_cli.pipeline.map import MapOptions
 
-    how = MapOptions(alike, near, mapper)
+    how = MapOptions(alike, near, mapper, share_camera)
     how.check()
     index = str(index_of(Path(map)))
     intrinsics = camera, focal_px, fov_deg

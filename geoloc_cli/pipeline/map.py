@@ -34,6 +34,7 @@ from geoloc_cli.maps.model import SparseModel
 from geoloc_cli.maps.pairs import apart_in_map, apart_on_earth, map_pairs
 from geoloc_cli.maps.poses import PosedPhoto
 from geoloc_cli.photos.intrinsics import guess_camera
+from geoloc_cli.photos.lenses import SHARES, lens_keys
 from geoloc_cli.pipeline.georeference import georeferenced
 from geoloc_cli.types import Camera
 
@@ -50,17 +51,23 @@ _LEAST_STD_M = 0.02
 
 @dataclass(frozen=True, slots=True)
 class MapOptions:
-    """How many pairs are compared: of each photograph the most `alike` and the `near`est; and how they are mapped."""
+    """How many pairs are compared: of each photograph the most `alike` and the `near`est; and how they are mapped.
+
+    share: which photographs are one camera's, as `photos/lenses.py` says.
+    """
 
     alike: int = 8
     near: int = 8
     mapper: str = "incremental"
+    share: str = "auto"
 
     def check(self) -> None:
         if self.alike < 1 or self.near < 0:
             raise UsageError(f"--alike {self.alike} --near {self.near}: compare 1 at the least, and 0.")
         if self.mapper not in MAPPERS:
             raise UsageError(f"There is no mapper '{self.mapper}'; give one of {', '.join(MAPPERS)}.")
+        if self.share not in SHARES:
+            raise UsageError(f"--share-camera is '{self.share}'; give one of {', '.join(SHARES)}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +106,9 @@ def build_map(
         away = _apart(poses) if poses else apart_on_earth([photo.position for photo in photos])
         pairs = map_pairs(vectors, away, options.alike, options.near)
         matches = _matched(folder, work, photos, pairs, parallel_map, tell)
-        mapped = [map_photo(index, photo, posed) for photo in photos]
+        cameras = {photo.path: (posed[photo.path].camera if posed else None) or photo.camera for photo in photos}
+        keys = lens_keys(cameras, options.share)
+        mapped = [map_photo(index, photo, cameras[photo.path], keys[photo.path]) for photo in photos]
         tell("mapping", 0)
         database = work / "database.db"
         listed, held, guessed = colmap.write_database(database, mapped, matches)
@@ -129,7 +138,7 @@ def build_map(
     registered = {path for model in found for path in model.images}
     left_out = tuple(photo.path for photo in photos if photo.path not in registered)
     mapper = "import" if posed else options.mapper
-    facts = {"photos": len(photos), "left_out": list(left_out), "mapper": mapper}
+    facts = {"photos": len(photos), "left_out": list(left_out), "mapper": mapper, "share_camera": options.share}
     tell("writing", 0)
     write_map(folder, georeferences, facts, work / "sparse")
     shutil.rmtree(work)
@@ -187,20 +196,10 @@ def camera_of(photo_camera: Camera | None, width: int, height: int) -> Camera:
     return guess_camera(width, height) if photo_camera is None else colmap.scaled(photo_camera, width, height)
 
 
-def camera_key(camera: Camera | None, path: str) -> str:
-    """Photographs of one key were taken by one lens: the same stated intrinsics, or the same guess for one size."""
-    if camera is None:
-        return path
-    return json.dumps([camera.model, camera.width, camera.height, *camera.params, camera.source])
-
-
-def map_photo(index: Index, photo: IndexedPhoto, posed: Mapping[str, PosedPhoto] | None = None) -> colmap.MapPhoto:
-    """What mapping needs of a photo; a camera stated with its pose wins."""
+def map_photo(index: Index, photo: IndexedPhoto, camera: Camera | None, key: str) -> colmap.MapPhoto:
+    """What mapping needs of a photo; camera: as it or its pose states it, key: of the lens that it shares."""
     local = index.local(photo.row_id)
-    stated = posed[photo.path].camera if posed else None
-    camera = stated or photo.camera
-    described = camera_of(camera, local.width, local.height)
-    return colmap.MapPhoto(photo.path, local.keypoints, described, camera_key(camera, photo.path))
+    return colmap.MapPhoto(photo.path, local.keypoints, camera_of(camera, local.width, local.height), key)
 
 
 def _matched(
