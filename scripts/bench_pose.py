@@ -38,9 +38,9 @@ from geoloc_cli.photos.decode import decode_gray
 from geoloc_cli.photos.exif import read_photo
 from geoloc_cli.pipeline.batch import build_locator
 from geoloc_cli.pipeline.build import build_index
-from geoloc_cli.pipeline.georeference import placed
 from geoloc_cli.pipeline.locate import LocateOptions
 from geoloc_cli.pipeline.map import build_map
+from geoloc_cli.pipeline.placing import placed
 from geoloc_cli.pipeline.posing import stage_spec
 from geoloc_cli.pose.solve import PoseLibSolver
 from geoloc_cli.types import Camera, Fix

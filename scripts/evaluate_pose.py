@@ -1,6 +1,6 @@
 """Maps each real set, poses its held-out photographs in the map, and prints the errors against their known places.
 
-    python scripts/evaluate_pose.py [--data ../shared/data] [--sets fountain,fox,...] [--keep FOLDER]
+    python scripts/evaluate_pose.py [--data ../shared/data] [--sets fountain,fox,...] [--mapper global] [--keep FOLDER]
 
 Drives the installed `geoloc` as a user would. Where the truth is a pose in a frame of its own (fountain, fox), the map
 is laid over it by one similarity, fitted on the map's own photographs alone. Prints a table and one JSON line.
@@ -86,7 +86,9 @@ def against_poses(
     return places, turns
 
 
-def mapped(name: str, data: Path, folder: Path, lens: list[str]) -> tuple[list[dict[str, Any]], float, float]:
+def mapped(
+    name: str, data: Path, folder: Path, lens: list[str], how: list[str]
+) -> tuple[list[dict[str, Any]], float, float]:
     """The fixes of the queries of a set in a map of the rest; seconds of the map and of the queries."""
     split = json.loads((data / "splits.json").read_text())[name]
     photos = data / split["photos"]
@@ -94,15 +96,15 @@ def mapped(name: str, data: Path, folder: Path, lens: list[str]) -> tuple[list[d
     listed = folder.with_suffix(".txt")
     listed.write_text("".join(f"{query}\n" for query in split["queries"]))
     began = time.perf_counter()
-    geoloc("map", "build", str(photos), "--map", str(folder), "--exclude-list", str(listed), *lens)
+    geoloc("map", "build", str(photos), "--map", str(folder), "--exclude-list", str(listed), *lens, *how)
     built = time.perf_counter()
     queries = [str(photos / query) for query in split["queries"]]
     lines = geoloc("locate", *queries, "--map", str(folder), "--pose", "--format", "jsonl", *lens).splitlines()
     return [json.loads(line) for line in lines], built - began, time.perf_counter() - built
 
 
-def posed_row(name: str, data: Path, folder: Path, poses: Poses, lens: list[str]) -> dict[str, Any]:
-    fixes, build_s, query_s = mapped(name, data, folder, lens)
+def posed_row(name: str, data: Path, folder: Path, poses: Poses, lens: list[str], how: list[str]) -> dict[str, Any]:
+    fixes, build_s, query_s = mapped(name, data, folder, lens, how)
     places, turns = against_poses(open_map(folder)[0].model.images, fixes, poses)
     centers = np.stack([poses[Path(f["photo"]).name][1] for f in fixes])
     radius = float(np.median(np.linalg.norm(centers - np.stack([c for _, c in poses.values()]).mean(axis=0), axis=1)))
@@ -113,13 +115,14 @@ def posed_row(name: str, data: Path, folder: Path, poses: Poses, lens: list[str]
         "worst": float(np.max(places)),
         "median_deg": float(np.median(turns)),
         "circle": radius,
+        "registered": len(open_map(folder)[0].model.images),
         "build_s": build_s,
         "query_s": query_s / len(fixes),
     }
 
 
-def placed_row(name: str, data: Path, folder: Path) -> dict[str, Any]:
-    fixes, build_s, query_s = mapped(name, data, folder, [])
+def placed_row(name: str, data: Path, folder: Path, how: list[str]) -> dict[str, Any]:
+    fixes, build_s, query_s = mapped(name, data, folder, [], how)
     errors, inside, radii = [], 0, []
     for fix in fixes:
         place = read_photo(fix["photo"]).position
@@ -132,21 +135,21 @@ def placed_row(name: str, data: Path, folder: Path) -> dict[str, Any]:
     return {
         "queries": len(fixes),
         "posed": len(errors),
-        "median": float(np.median(errors)),
-        "worst": float(np.max(errors)),
+        "median": float(np.median(errors)) if errors else None,
+        "worst": max(errors, default=None),
         "inside": inside,
-        "median_radius_m": float(np.median(radii)),
+        "median_radius_m": float(np.median(radii)) if radii else None,
         "registered": len(open_map(folder)[0].model.images),
         "build_s": build_s,
         "query_s": query_s / len(fixes),
     }
 
 
-def against_joint(data: Path, folder: Path) -> dict[str, Any]:
+def against_joint(data: Path, folder: Path, how: list[str]) -> dict[str, Any]:
     """The queries of seneca in a map of the others, against one reconstruction of all, laid over it by the others."""
     photos = data / json.loads((data / "splits.json").read_text())["seneca"]["photos"]
-    fixes, _, _ = mapped("seneca", data, folder / "references", [])
-    geoloc("map", "build", str(photos), "--map", str(folder / "joint"))
+    fixes, _, _ = mapped("seneca", data, folder / "references", [], how)
+    geoloc("map", "build", str(photos), "--map", str(folder / "joint"), *how)
     joint = open_map(folder / "joint")[0]
     georeference = joint.georeference
     assert georeference is not None
@@ -167,14 +170,14 @@ def against_joint(data: Path, folder: Path) -> dict[str, Any]:
     }
 
 
-def left_out_in_turn(data: Path, folder: Path) -> dict[str, Any]:
+def left_out_in_turn(data: Path, folder: Path, how: list[str]) -> dict[str, Any]:
     """Each photograph of sacre_coeur posed in a map of the nine others."""
     photos = sorted(p for p in (data / "sacre_coeur").rglob("*") if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
     posed = 0
     for photo in photos:
         others = [str(p) for p in photos if p != photo]
         at = folder / photo.stem
-        geoloc("map", "build", *others, "--map", str(at), "--cache", str(folder / "cache"), "--quiet")
+        geoloc("map", "build", *others, "--map", str(at), "--cache", str(folder / "cache"), "--quiet", *how)
         answer = geoloc("locate", str(photo), "--map", str(at), "--pose", "--format", "jsonl", "--quiet")
         fix = json.loads(answer)
         posed += fix["pose"] is not None
@@ -186,8 +189,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[2] / "shared" / "data")
     parser.add_argument("--sets", default="fountain,fountain-guessed,fox,seneca,lund,sacre_coeur,seneca-joint")
+    parser.add_argument("--mapper", default="incremental", help="as of `geoloc map build`")
+    parser.add_argument("--share-camera", default="auto", help="as of `geoloc map build`")
     parser.add_argument("--keep", type=Path, help="leave the maps in this folder")
     options = parser.parse_args()
+    how = ["--mapper", options.mapper, "--share-camera", options.share_camera]
     report: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.keep or Path(scratch)
@@ -196,13 +202,15 @@ def main() -> None:
             kind = name.partition("-")[0]
             if kind in ("fountain", "fox"):
                 poses, lens = fountain(options.data) if kind == "fountain" else fox(options.data)
-                report[name] = posed_row(kind, options.data, folder / name, poses, [] if "guessed" in name else lens)
+                report[name] = posed_row(
+                    kind, options.data, folder / name, poses, [] if "guessed" in name else lens, how
+                )
             elif name == "seneca-joint":
-                report[name] = against_joint(options.data, folder / name)
+                report[name] = against_joint(options.data, folder / name, how)
             elif name == "sacre_coeur":
-                report[name] = left_out_in_turn(options.data, folder / name)
+                report[name] = left_out_in_turn(options.data, folder / name, how)
             else:
-                report[name] = placed_row(name, options.data, folder / name)
+                report[name] = placed_row(name, options.data, folder / name, how)
             facts = ", ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in report[name].items())
             print(f"{name}: {facts}")
     print(json.dumps({"evaluate_pose": report}))

@@ -1,6 +1,6 @@
 """Kills `map build` with SIGKILL at seeded moments, and looks whether the map is whole, or none, and is finished.
 
-    python scripts/kill_map.py [--trials 200] [--seed 0]
+    python scripts/kill_map.py [--trials 200] [--seed 0] [--mapper global]
 
 The photographs are made of numbers: points in a room, seen by cameras on an arc, with descriptors of their own, so that
 a map takes a second. Each trial forks a process that builds, or adds two photographs to a finished map, and kills it in
@@ -61,6 +61,7 @@ class Ground:
     calls: dict[str, int]
     seconds: dict[str, float]
     truth: dict[str, np.ndarray]
+    mapper: str
 
 
 def camera(number: int) -> CameraPose:
@@ -102,8 +103,8 @@ class InProcess:
             yield match(item)
 
 
-def operate(folder: Path, paths: list[str], report: Report, stage_begins: Report) -> None:
-    """`map build`: the index, then the map; stage_begins is told each stage when it begins."""
+def operate(folder: Path, paths: list[str], mapper: str, report: Report, stage_begins: Report) -> None:
+    """`map build --mapper`: the index, then the map; stage_begins is told each stage when it begins."""
     build._BATCH, mapping._PAIRS_IN_FILE = _BATCH, _PAIRS_IN_FILE
     begun: set[str] = set()
 
@@ -115,7 +116,7 @@ def operate(folder: Path, paths: list[str], report: Report, stage_begins: Report
     tell("describing", 0)
     pool = InProcess(report)
     build.build_index(index_of(folder), paths, parallel_map=pool, describer=small_describer(), placed=False)
-    mapping.build_map(folder, pool, tell=tell)
+    mapping.build_map(folder, pool, mapping.MapOptions(mapper=mapper), tell=tell)
 
 
 def in_child(
@@ -146,7 +147,7 @@ def in_child(
     return lines
 
 
-def prepare(folder: Path) -> Ground:
+def prepare(folder: Path, mapper: str = "incremental") -> Ground:
     """Makes the files and an undisturbed map, counting calls and seconds of each stage."""
     (folder / "photos").mkdir(parents=True)
     paths = [str(folder / "photos" / f"{number}.made") for number in range(PHOTOS)]
@@ -166,16 +167,16 @@ def prepare(folder: Path) -> Ground:
             count, stage, began = 0, following, time.perf_counter()
 
         sys.setprofile(counting)
-        operate(folder / "whole", paths, lambda line: None, begins)
+        operate(folder / "whole", paths, mapper, lambda line: None, begins)
         begins("")
         sys.setprofile(None)
 
-    in_child(lambda report: operate(folder / "part", paths[:BEFORE], report, report))
+    in_child(lambda report: operate(folder / "part", paths[:BEFORE], mapper, report, report))
     facts = [json.loads(line) for line in in_child(work)]
     calls, seconds = {f[0]: f[1] for f in facts if f[0]}, {f[0]: f[2] for f in facts if f[0]}
     truth = found_in(folder / "whole")
     assert truth is not None
-    return Ground(folder, paths, calls, seconds, truth)
+    return Ground(folder, paths, calls, seconds, truth, mapper)
 
 
 def found_in(folder: Path) -> dict[str, np.ndarray] | None:
@@ -220,7 +221,7 @@ def trial(ground: Ground, stage: str, seed: int, again: bool) -> list[str]:
             if begun == stage != "mapping":
                 _killed_at_call(stage, number)
 
-        operate(folder, ground.paths, report, begins)
+        operate(folder, ground.paths, ground.mapper, report, begins)
 
     def kill(child: int, line: str) -> None:
         if line == stage == "mapping":
@@ -237,7 +238,7 @@ def trial(ground: Ground, stage: str, seed: int, again: bool) -> list[str]:
     whole = [set(ground.paths[:BEFORE]) if again else None, set(ground.truth)]
     if (None if found is None else set(found)) not in whole:
         faults.append("what is left is neither the map from before nor the new one")
-    second = in_child(lambda report: operate(folder, ground.paths, report, report))
+    second = in_child(lambda report: operate(folder, ground.paths, ground.mapper, report, report))
     matched = [line for line in second if line.startswith("pairs")]
     if len(matched) + len(kept) > FILES:
         faults.append(f"{len(matched)} files of pairs were matched, and {len(kept)} of {FILES} had been kept")
@@ -274,10 +275,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--trials", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--mapper", default="incremental", help="as of `geoloc map build`")
     options = parser.parse_args()
     began, broken = time.perf_counter(), 0
     with tempfile.TemporaryDirectory() as scratch:
-        ground = prepare(Path(scratch))
+        ground = prepare(Path(scratch), options.mapper)
         print({stage: f"{ground.seconds[stage]:.2f} s, {ground.calls[stage]} calls" for stage in STAGES})
         for i in range(options.trials):
             stage, again = STAGES[i % len(STAGES)], i // len(STAGES) % 2 == 1

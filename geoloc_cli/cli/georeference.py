@@ -15,7 +15,7 @@ from geoloc_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from geoloc_cli.maps.georeference import Georeference
-    from geoloc_cli.pipeline.georeference import Placed
+    from geoloc_cli.pipeline.placing import Placed
 
 _SHOWN = 5
 _AXES = ("east", "north", "up")
@@ -29,6 +29,9 @@ def georeference(
     gcp_std: str = typer.Option(
         "0.02,0.05", "--gcp-std", metavar="H,V", help="Their standard deviations in metres, horizontal and vertical."
     ),
+    adjust: bool = typer.Option(
+        False, "--adjust", help="Bend the map to its control points too, which straightens it, and is not to be undone."
+    ),
     positions: str = options.POSITIONS,
     as_json: bool = options.JSON,
 ) -> None:
@@ -36,8 +39,11 @@ def georeference(
     from geoloc_cli.photos.positions import read_positions
     from geoloc_cli.pipeline.georeference import georeference_map
 
+    if adjust and not gcp:
+        raise UsageError("--adjust bends a map to control points; give them by --gcp FILE.")
     stated = read_positions(positions) if positions else None
-    answers = georeference_map(Path(directory), stated, Path(gcp) if gcp else None, _deviations(gcp_std))
+    file = Path(gcp) if gcp else None
+    answers = georeference_map(Path(directory), stated, file, _deviations(gcp_std), adjust=adjust)
     if as_json:
         typer.echo(json.dumps([_record(answer) for answer in answers], indent=2))
         return
@@ -61,6 +67,8 @@ def _deviations(text: str) -> tuple[float, float]:
 def _tell(part: int, answer: Placed, found: Georeference) -> None:
     lat, lon, alt_m = found.origin
     typer.echo(f"part {part}: at {lat:.6f}, {lon:.6f}, {alt_m:.1f} m; a unit of the map is {found.scale:.4g} m")
+    if answer.adjusted:
+        typer.echo("  the map was adjusted to its control points")
     axes = ", ".join(
         f"{_median([abs(r[axis]) for r in found.residuals_m.values()]):.2f} m {name}" for axis, name in enumerate(_AXES)
     )
@@ -103,6 +111,7 @@ def _record(answer: Placed) -> dict[str, object]:
         "edge_std_m": answer.edge_std_m,
         "residuals_m": {path: list(r) for path, r in found.residuals_m.items()} if found else None,
         "outliers": list(found.outliers) if found else [],
+        "adjusted": answer.adjusted,
         "control_points": [dataclasses.asdict(control) for control in answer.controls],
         "notes": list(found.notes) if found else [],
     }

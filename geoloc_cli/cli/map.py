@@ -18,6 +18,7 @@ from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
 
 if TYPE_CHECKING:
     from geoloc_cli.maps.poses import PosedPhoto
+    from geoloc_cli.pipeline.map import MapOptions
 
 app = typer.Typer(help="Make, look into and hand on a 3-D map of photos.", rich_markup_mode=None, no_args_is_help=True)
 _MAP: Any = typer.Option(..., "--map", metavar="DIR", help="The map's folder.")
@@ -36,6 +37,16 @@ def build(
     fov_deg: float = options.FOV_DEG,
     alike: int = typer.Option(8, "--alike", min=1, help="Photos that look most alike, compared with each."),
     near: int = typer.Option(8, "--near", min=0, help="Photos taken nearest, compared with each."),
+    mapper: str = typer.Option(
+        "incremental", "--mapper", metavar="incremental|global", help="Map photo by photo, or all at once."
+    ),
+    share_camera: str = typer.Option(
+        "auto",
+        "--share-camera",
+        metavar="auto|folder|none",
+        help="Photos that state no lens are one camera's: those of one size that are numbered one after the other, all "
+        "of one size in a folder, or none.",
+    ),
     features: str = options.FEATURES,
     matcher: str = options.MATCHER,
     cache: str = options.CACHE,
@@ -44,13 +55,16 @@ def build(
 ) -> None:
     """Make a map of photos, or finish an interrupted one; their GPS says where on the Earth it lies."""
     from geoloc_cli.maps.folder import index_of
+    from geoloc_cli.pipeline.map import MapOptions
 
+    how = MapOptions(alike, near, matcher, mapper, share_camera)
+    how.check()
     index = str(index_of(Path(map)))
     intrinsics = camera, focal_px, fov_deg
     read = take_photos(
         photos, index, exclude_list, positions, intrinsics, cache, workers, quiet, placed=False, features=features
     )
-    _made(map, workers, (alike, near, matcher), quiet, None)
+    _made(map, workers, how, quiet, None)
     if not read:
         raise typer.Exit(EXIT_SOME_FAILED)
 
@@ -82,6 +96,7 @@ def import_(
     """
     from geoloc_cli.maps.folder import index_of
     from geoloc_cli.maps.poses import read_poses
+    from geoloc_cli.pipeline.map import MapOptions
 
     found = read_poses(poses, photos)
     if not quiet:
@@ -95,21 +110,19 @@ def import_(
     read = take_photos(
         paths, index, exclude_list, positions, intrinsics, cache, workers, quiet, placed=False, features=features
     )
-    _made(map, workers, (alike, near, matcher), quiet, {photo.path: photo for photo in found.photos})
+    _made(map, workers, MapOptions(alike, near, matcher), quiet, {photo.path: photo for photo in found.photos})
     if not read:
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
-def _made(
-    map: str, workers: int | None, pairing: tuple[int, int, str], quiet: bool, posed: dict[str, PosedPhoto] | None
-) -> None:
+def _made(map: str, workers: int | None, how: MapOptions, quiet: bool, posed: dict[str, PosedPhoto] | None) -> None:
     """Maps the photos of the map's index, and says what came of it."""
     from geoloc_cli.engine.local import LocalPool
     from geoloc_cli.pipeline.georeference import reasons
-    from geoloc_cli.pipeline.map import MapOptions, build_map
+    from geoloc_cli.pipeline.map import build_map
 
     with bar(0, quiet) as shown:
-        report = build_map(Path(map), LocalPool(workers), MapOptions(*pairing), shown.step, posed)
+        report = build_map(Path(map), LocalPool(workers), how, shown.step, posed)
     if quiet:
         return
     parts = ", ".join(str(count) for count in report.registered) or "none"
@@ -138,7 +151,8 @@ def info(directory: str = _DIR, as_json: bool = options.JSON) -> None:
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
-    typer.echo(f"{printable(directory)}: {found['registered']} of {found['photos']} photos")
+    how = f", {found['mapper']} mapping" if found["mapper"] in ("incremental", "global") else ""
+    typer.echo(f"{printable(directory)}: {found['registered']} of {found['photos']} photos{how}")
     for part in found["components"]:
         typer.echo(
             f"part {part['name']}: {part['images']} photos, {part['points']} points, "

@@ -27,13 +27,18 @@ _PAIRS = 300
 
 @dataclass(frozen=True, slots=True)
 class Triangulated:
-    """x_in_map: (3,); std: per axis, in units of the map; error_px: of the `used` marks; wrong: paths of others."""
+    """x_in_map: (3,); covariance: (3, 3) of it; error_px: of the `used` marks; wrong: paths of others."""
 
     x_in_map: Floats
-    std: float
+    covariance: Floats
     error_px: float
     used: int
     wrong: tuple[str, ...]
+
+    @property
+    def std(self) -> float:
+        """Per axis, in units of the map."""
+        return math.sqrt(float(np.trace(self.covariance)) / 3.0)
 
 
 def triangulate(images: Sequence[MapImage], xy: Floats) -> Triangulated | None:
@@ -70,7 +75,7 @@ def triangulate(images: Sequence[MapImage], xy: Floats) -> Triangulated | None:
     mark_px = max(float(np.median(_MARK_SHARE * side[good])), float(np.sqrt(np.mean(errors**2) / 2.0)))
     return Triangulated(
         point,
-        mark_px * math.sqrt(float(np.trace(covariance)) / 3.0),
+        mark_px**2 * covariance,
         float(np.median(errors)),
         int(good.sum()),
         tuple(image.path for image, fits in zip(images, good, strict=True) if not fits),

@@ -43,6 +43,7 @@ def info(folder: Path) -> dict[str, Any]:
         "registered": registered,
         "left_out": manifest["left_out"],
         "matcher": manifest.get("matcher"),
+        "mapper": manifest.get("mapper"),
         "components": parts,
     }
 

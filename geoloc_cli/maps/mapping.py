@@ -1,4 +1,4 @@
-"""Database of matches -> sparse models: incremental mapping, triangulation from known poses, bundle adjustment."""
+"""Database of matches -> sparse models: incremental or global mapping, triangulation from known poses, adjustment."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoloc_cli.maps.colmap import MIN_MATCHES, SEED, as_sparse, library, read_reconstruction
+from geoloc_cli.maps.global_mapping import global_draws
 from geoloc_cli.maps.model import SparseModel
 
 Floats = NDArray[np.float64]
@@ -39,25 +40,23 @@ def reconstruct(
     judge: Callable[[SparseModel], float],
     *,
     one: bool = False,
+    mapper: str = "incremental",
 ) -> list[Path]:
-    """Verifies the pairs and maps incrementally; one folder for each component, the largest first.
+    """Verifies the pairs and maps them; one folder for each component, the largest first.
 
-    Where less than two thirds of the photos are registered, it is tried again with what a walk straight ahead needs: a
-    first pair of small angle, few inliers, and intrinsics that stay as they were stated. Such a map may bend with the
-    samples that were drawn: of three draws that register as many, the one of the least judge(component) is taken.
+    mapper `global`: all at once (`maps/global_mapping.py`). `incremental`: photo by photo; where less than two thirds
+    of them are registered, it is tried again with what a walk straight ahead needs: a first pair of small angle, few
+    inliers, and intrinsics that stay as they were stated. Such a map may bend with the samples that were drawn, and a
+    global one may be turned inside out: of three draws that register as many, the one of the least judge(component) is
+    taken.
     held, guessed: ids of cameras whose intrinsics are known, or of which nothing is. one: the first component alone,
     without much searching for where to begin.
     """
-    pycolmap = library()
     _verify(database, pairs, _FEW_SAMPLES if one else None)
-    drawn: list[dict[int, Any]] = []
-    for ahead, seed in ((False, SEED), *((True, SEED + draw) for draw in range(1 if one else _DRAWS))):
-        options = _options(held, seed, photos, ahead=ahead, one=one)
-        output = folder / f"{'ahead' if ahead else 'usual'}-{seed}"
-        output.mkdir(parents=True, exist_ok=True)
-        drawn.append(pycolmap.incremental_mapping(database, folder, output, options, next_image_callback=on_image))
-        if not ahead and _registered(drawn[0]) >= 2 * photos / 3:
-            break
+    if mapper == "global":
+        drawn = global_draws(database, held, guessed, folder, on_image)
+    else:
+        drawn = _incremental_draws(database, held, photos, folder, on_image, one=one)
     most = max(_registered(models) for models in drawn)
     if most == 0:
         return _written([], folder)
@@ -66,6 +65,22 @@ def reconstruct(
     for model in best.values():
         _find_centres(model, guessed)
     return _written(_by_size(best), folder)
+
+
+def _incremental_draws(
+    database: Path, held: set[int], photos: int, folder: Path, on_image: Callable[[], None], *, one: bool
+) -> list[dict[int, Any]]:
+    """Components by number, of the usual mapping, and where that maps too few, of the draws for a walk ahead."""
+    pycolmap = library()
+    drawn: list[dict[int, Any]] = []
+    for ahead, seed in ((False, SEED), *((True, SEED + draw) for draw in range(1 if one else _DRAWS))):
+        options = _options(held, seed, photos, ahead=ahead, one=one)
+        output = folder / f"{'ahead' if ahead else 'usual'}-{seed}"
+        output.mkdir(parents=True, exist_ok=True)
+        drawn.append(pycolmap.incremental_mapping(database, folder, output, options, next_image_callback=on_image))
+        if not ahead and _registered(drawn[0]) >= 2 * photos / 3:
+            break
+    return drawn
 
 
 def _options(held: set[int], seed: int, photos: int, *, ahead: bool, one: bool) -> Any:

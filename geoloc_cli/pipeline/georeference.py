@@ -3,69 +3,37 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import shutil
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geoloc_cli.errors import UsageError
-from geoloc_cli.geo.earth import enu_from_geodetic, haversine_m, wrap_lon
-from geoloc_cli.geo.fisher import R90_PER_SIGMA
+from geoloc_cli.geo.earth import haversine_m
 from geoloc_cli.index.reader import Index
 from geoloc_cli.index.rows import IndexedPhoto
-from geoloc_cli.maps.control import Triangulated, triangulate
-from geoloc_cli.maps.folder import index_of, open_map, read_manifest, write_map
+from geoloc_cli.maps.colmap import read_model
+from geoloc_cli.maps.control import triangulate
+from geoloc_cli.maps.control_adjustment import Survey
+from geoloc_cli.maps.folder import index_of, model_of, open_map, read_manifest, write_map
 from geoloc_cli.maps.gcp import GroundPoint, read_gcp
-from geoloc_cli.maps.georeference import Controls, Georeference, fit
-from geoloc_cli.maps.gps_signs import far_away, heights, two_datums, why_not
+from geoloc_cli.maps.georeference import Georeference
 from geoloc_cli.maps.model import SparseModel
-from geoloc_cli.maps.plumb import plumb
 from geoloc_cli.photos.positions import Positions
+from geoloc_cli.pipeline.control_adjustment import LEAST_CONTROLS, straightened
+from geoloc_cli.pipeline.placing import Placed, Seen, controls_of, placed
 from geoloc_cli.types import Attitude, Position
 
 Floats = NDArray[np.float64]
 
 # Control points further from the photographs than this are those of another survey, or in another order.
 _ANOTHER_PLACE_M = 100_000.0
-_NOT_BELIEVED_SIGMAS = 5.0
+# Where new models are made, in the map's folder.
+_ADJUSTING = "adjusting"
 # What a manifest says of the map's files; the rest are facts that are kept.
 _OF_THE_FILES = ("schema", "components", "files")
-
-
-@dataclass(frozen=True, slots=True)
-class ControlFit:
-    """A control point of one component: its residual east, north, up [m], and how well its marks agree."""
-
-    name: str
-    residual_m: tuple[float, float, float]
-    believed: bool
-    marks: int
-    error_px: float
-    wrong_marks: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Placed:
-    """A component's georeference, or the sentence that says why there is none; middle_std_m, edge_std_m: (3,) standard
-    deviations of the frame itself, east, north, up, at the middle of the cameras and at the farthest of them.
-    """
-
-    georeference: Georeference | None
-    reason: str | None = None
-    controls: tuple[ControlFit, ...] = ()
-    middle_std_m: tuple[float, float, float] | None = None
-    edge_std_m: tuple[float, float, float] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A surveyed point and where it was found in the map; std_m: its horizontal and vertical standard deviation."""
-
-    point: GroundPoint
-    found: Triangulated
-    std_m: tuple[float, float]
 
 
 def in_order(photos: Sequence[IndexedPhoto]) -> dict[str, Position]:
@@ -93,12 +61,18 @@ def reasons(folder: Path) -> list[str | None]:
 
 
 def georeference_map(
-    folder: Path, positions: Positions | None, gcp: Path | None, gcp_std_m: tuple[float, float]
+    folder: Path,
+    positions: Positions | None,
+    gcp: Path | None,
+    gcp_std_m: tuple[float, float],
+    *,
+    adjust: bool = False,
 ) -> list[Placed]:
     """Fits every component of a map anew and writes it; positions win over those of its index.
 
     gcp: a file as `maps/gcp.py` reads it; gcp_std_m: the horizontal and the vertical standard deviation of its points.
-    Raises MapMissing, MapDamaged, or UsageError where the control points are of another place.
+    adjust: not only lays the map over its control points, but bends it to them, which is not to be undone.
+    Raises MapMissing, MapDamaged, or UsageError where the control points are of another place, or too few.
     """
     points = [] if gcp is None else read_gcp(gcp)
     components = open_map(folder)
@@ -117,14 +91,75 @@ def georeference_map(
             f"--gcp {gcp}: no point is marked in two photos of {folder} that agree on it; its fields are geo_x "
             "geo_y geo_z im_x im_y photo name, with pixels of the upright photos."
         )
-    held = attitudes_of(photos)
-    answers = [placed(part.model, given, found, held) for part, found in zip(components, seen, strict=True)]
+    if adjust and max((len(found) for found in seen), default=0) < LEAST_CONTROLS:
+        raise UsageError(f"--adjust needs {LEAST_CONTROLS} control points in one part of {folder}; give more by --gcp.")
+    attitudes = attitudes_of(photos)
+    answers = [placed(part.model, given, found, attitudes) for part, found in zip(components, seen, strict=True)]
+    sparse = None
+    if adjust:
+        held = {photo.path for photo in photos if photo.camera and photo.camera.focal_std == 0.0}
+        sparse = _room_for(folder)
+        for part, (component, found) in enumerate(zip(components, seen, strict=True)):
+            source, target = model_of(folder, part), sparse / str(part)
+            answers[part] = adjusted_part(source, target, component.model, answers[part], given, found, held, attitudes)
     facts = {key: value for key, value in read_manifest(folder).items() if key not in _OF_THE_FILES}
     facts["control_points"] = [
         {"component": i, **dataclasses.asdict(c)} for i, answer in enumerate(answers) for c in answer.controls
     ]
-    write_map(folder, [answer.georeference for answer in answers], facts)
+    if sparse is None:
+        write_map(folder, [answer.georeference for answer in answers], facts)
+    else:
+        before = facts.get("adjusted", [False] * len(answers))
+        facts["adjusted"] = [a.adjusted or was for a, was in zip(answers, before, strict=True)]
+        write_map(folder, [answer.georeference for answer in answers], facts, sparse)
+        sparse.parent.rmdir()
     return answers
+
+
+def _room_for(folder: Path) -> Path:
+    """An empty folder for new models, on the disk of the map; what an interrupted adjustment left there goes."""
+    shutil.rmtree(folder / _ADJUSTING, ignore_errors=True)
+    sparse = folder / _ADJUSTING / "sparse"
+    sparse.mkdir(parents=True)
+    return sparse
+
+
+def adjusted_part(
+    source: Path,
+    target: Path,
+    model: SparseModel,
+    answer: Placed,
+    given: Mapping[str, Position],
+    seen: Sequence[Seen],
+    held: Collection[str],
+    attitudes: Mapping[str, Attitude],
+) -> Placed:
+    """A component adjusted to its control points, its model written to target; as it was, and a note, where not."""
+    found = answer.georeference
+    controls = None if found is None else controls_of(seen, found.origin)
+    target.mkdir(exist_ok=True)
+    reason = "it has fewer than three control points"
+    if found is not None and controls is not None and len(seen) >= LEAST_CONTROLS:
+        std_m = np.where(np.isfinite(controls.in_enu), controls.std_m[:, [0, 0, 1]], np.inf)
+        surveys = {
+            s.point.name: Survey(place, std, s.marks)
+            for s, place, std in zip(seen, controls.in_enu, std_m, strict=True)
+        }
+        before_m = [float(np.linalg.norm(control.residual_m)) for control in answer.controls]
+        made = straightened(source, target, model, found, held, surveys, before_m)
+        if made.reason is None:
+            now = [dataclasses.replace(s, found=at) for s, at in zip(seen, made.found, strict=True) if at is not None]
+            wrong = {seen[row].point.name for row in made.wrong}
+            used = [s for s in now if s.point.name not in wrong]
+            aside = [s for s in now if s.point.name in wrong]
+            return dataclasses.replace(placed(read_model(target), given, used, attitudes, aside), adjusted=True)
+        reason = made.reason
+    for file in source.iterdir():
+        shutil.copyfile(file, target / file.name)
+    if found is None:
+        return answer
+    note = f"not adjusted to its control points: {reason}"
+    return dataclasses.replace(answer, georeference=dataclasses.replace(found, notes=(*found.notes, note)))
 
 
 def _check_place(points: Sequence[GroundPoint], given: Mapping[str, Position], gcp: Path | None) -> None:
@@ -168,102 +203,6 @@ def _seen(
             pixels.append((mark.x_px * image.camera.width / width, mark.y_px * image.camera.height / height))
         triangulated = triangulate(images, np.array(pixels)) if len(images) >= 2 else None
         if triangulated is not None:
-            found.append(Seen(point, triangulated, std_m))
+            marks = {i.path: xy for i, xy in zip(images, pixels, strict=True) if i.path not in triangulated.wrong}
+            found.append(Seen(point, triangulated, std_m, marks))
     return found
-
-
-def placed(
-    model: SparseModel,
-    positions: Mapping[str, Position],
-    seen: Sequence[Seen] = (),
-    attitudes: Mapping[str, Attitude] | None = None,
-) -> Placed:
-    """Where a component lies. positions: by path, in the order in which the photographs were taken."""
-    paths = [path for path in positions if path in model.images]
-    used = [positions[path] for path in paths]
-    images = [model.images[path] for path in paths]
-    centers = np.array([image.center_in_map for image in images]).reshape(-1, 3)
-    cam_from_map = np.array([image.rotation for image in images]).reshape(-1, 3, 3)
-    lat, lon = np.array([p.lat for p in used]), np.array([p.lon for p in used])
-    alt_m, mixed = heights(used)
-    if not used or (len(used) < 2 and len(seen) < 3):
-        return Placed(None, why_not(centers, cam_from_map, lat, lon, alt_m))
-    origin = _origin(lat, lon, alt_m)
-    in_enu = np.asarray(enu_from_geodetic(lat, lon, np.where(np.isfinite(alt_m), alt_m, origin[2]), origin), np.float64)
-    in_enu[~np.isfinite(alt_m), 2] = np.nan
-    stated = np.array([np.nan if p.radius_m is None else p.radius_m / R90_PER_SIGMA for p in used])
-    controls = _controls(seen, origin)
-    said = {path: attitude for path, attitude in (attitudes or {}).items() if path in model.images}
-    upright = plumb(model.images, said)
-    found = fit(paths, centers, in_enu, stated, cam_from_map, origin, controls, upright)
-    if found is None and controls is not None:
-        return Placed(
-            None,
-            "its control points contradict its photographs: the cameras would stand on their heads, or the points fit "
-            "nowhere; look whether easting and northing are exchanged, and whether each point is marked where it is",
-        )
-    if found is None:
-        return Placed(None, why_not(centers, cam_from_map, lat, lon, alt_m))
-    notes = [mixed, far_away(paths, lat, lon)]
-    if upright is None and len(said) > 1:
-        notes.append("the photographs' attitudes contradict one another, and are not used")
-    up_m = np.array([found.residuals_m[path][2] for path in paths])
-    groups = two_datums(np.where(np.isfinite(alt_m), up_m, np.nan))
-    if groups is not None:
-        in_enu[groups[0], 2] = np.nan
-        found = fit(paths, centers, in_enu, stated, cam_from_map, origin, controls, upright) or found
-        notes.append(groups[1])
-    datums = {place.alt_datum for place, known in zip(used, np.isfinite(alt_m), strict=True) if known}
-    found = dataclasses.replace(
-        found,
-        notes=(*(note for note in notes if note), *found.notes),
-        # Control points, and heights that fall apart in two groups, do not say which one it is.
-        alt_datum=datums.pop() if len(datums) == 1 and groups is None and controls is None else None,
-    )
-    middle = centers.mean(axis=0)
-    far = centers[np.linalg.norm(centers - middle, axis=1).argmax()]
-    control_fits = () if controls is None else _control_fits(found, seen, controls)
-    return Placed(found, None, control_fits, _std_m(found, middle), _std_m(found, far))
-
-
-def _controls(seen: Sequence[Seen], origin: tuple[float, float, float]) -> Controls | None:
-    if not seen:
-        return None
-    lat, lon, alt_m = (np.array([getattr(s.point, name) for s in seen]) for name in ("lat", "lon", "alt_m"))
-    known = np.isfinite(alt_m)
-    in_enu = np.asarray(enu_from_geodetic(lat, lon, np.where(known, alt_m, origin[2]), origin), np.float64)
-    in_enu[~known, 2] = np.nan
-    return Controls(
-        np.stack([s.found.x_in_map for s in seen]),
-        in_enu,
-        np.array([s.std_m for s in seen], np.float64),
-        np.array([s.found.std for s in seen]),
-    )
-
-
-def _control_fits(found: Georeference, seen: Sequence[Seen], controls: Controls) -> tuple[ControlFit, ...]:
-    residual = np.nan_to_num(controls.in_enu - found.in_enu(controls.in_map))
-    sigma = np.array([found.horizontal_m, found.horizontal_m, found.vertical_m])
-    away = np.linalg.norm(residual / np.hypot(sigma, found.scale * controls.map_std[:, None]), axis=1)
-    return tuple(
-        ControlFit(
-            s.point.name, _three(r), bool(a < _NOT_BELIEVED_SIGMAS), s.found.used, s.found.error_px, s.found.wrong
-        )
-        for s, r, a in zip(seen, residual, away, strict=True)
-    )
-
-
-def _std_m(found: Georeference, x_in_map: Floats) -> tuple[float, float, float]:
-    return _three(np.sqrt(np.diag(found.frame_covariance(x_in_map))))
-
-
-def _three(values: Floats) -> tuple[float, float, float]:
-    a, b, c = (float(v) for v in values)
-    return a, b, c
-
-
-def _origin(lat: Floats, lon: Floats, alt_m: Floats) -> tuple[float, float, float]:
-    """The medians, about the first longitude: a survey may lie on both sides of the 180th meridian."""
-    known = alt_m[np.isfinite(alt_m)]
-    middle = lon[0] + float(np.median(wrap_lon(lon - lon[0])))
-    return float(np.median(lat)), float(wrap_lon(middle)), float(np.median(known)) if len(known) else 0.0

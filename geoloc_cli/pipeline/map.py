@@ -1,4 +1,4 @@
-"""Photos -> map: an index of them, matches of likely pairs, incremental mapping, and the map's place on the Earth.
+"""Photos -> map: an index of them, matches of likely pairs, mapping, and the map's place on the Earth.
 
 Each step survives an interruption: the index by its own commits, the matches in files of a hundred pairs each; only the
 mapping itself begins again, which takes less than the matching did.
@@ -27,10 +27,12 @@ from geoloc_cli.index.rows import IndexedPhoto
 from geoloc_cli.maps import colmap, mapping
 from geoloc_cli.maps.folder import index_of, write_map
 from geoloc_cli.maps.georeference import Georeference
+from geoloc_cli.maps.global_mapping import MAPPERS
 from geoloc_cli.maps.model import SparseModel
 from geoloc_cli.maps.pairs import apart_in_map, apart_on_earth, map_pairs
 from geoloc_cli.maps.poses import PosedPhoto
 from geoloc_cli.photos.intrinsics import guess_camera
+from geoloc_cli.photos.lenses import SHARES, lens_keys
 from geoloc_cli.pipeline.georeference import georeferenced
 from geoloc_cli.pipeline.matching import build_matcher, key_of_matcher, pinned
 from geoloc_cli.registry import BackendSpec, create
@@ -49,11 +51,24 @@ _LEAST_STD_M = 0.02
 
 @dataclass(frozen=True, slots=True)
 class MapOptions:
-    """How many pairs are compared: of each photograph the most `alike` and the `near`est; by which `matcher`."""
+    """How many pairs are compared: of each photograph the most `alike` and the `near`est; and how they are mapped.
+
+    share: which photographs are one camera's, as `photos/lenses.py` says.
+    """
 
     alike: int = 8
     near: int = 8
     matcher: str = "mutual-nn"
+    mapper: str = "incremental"
+    share: str = "auto"
+
+    def check(self) -> None:
+        if self.alike < 1 or self.near < 0:
+            raise UsageError(f"--alike {self.alike} --near {self.near}: compare 1 at the least, and 0.")
+        if self.mapper not in MAPPERS:
+            raise UsageError(f"There is no mapper '{self.mapper}'; give one of {', '.join(MAPPERS)}.")
+        if self.share not in SHARES:
+            raise UsageError(f"--share-camera is '{self.share}'; give one of {', '.join(SHARES)}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +93,7 @@ def build_map(
     posed: poses of all of them, by path, where they are known: points are triangulated, and no pose is changed.
     """
     options, tell = options or MapOptions(), tell or (lambda stage, done: None)
+    options.check()
     work = folder / "work"
     work.mkdir(exist_ok=True)
     with Index.open(index_of(folder)) as index:
@@ -92,7 +108,9 @@ def build_map(
         pairs = map_pairs(vectors, away, options.alike, options.near)
         matcher = build_matcher(index, options.matcher, RATIO)
         matches = _matched(folder, work, photos, pairs, matcher, parallel_map, tell)
-        mapped = [map_photo(index, photo, posed) for photo in photos]
+        cameras = {photo.path: (posed[photo.path].camera if posed else None) or photo.camera for photo in photos}
+        keys = lens_keys(cameras, options.share)
+        mapped = [map_photo(index, photo, cameras[photo.path], keys[photo.path]) for photo in photos]
         tell("mapping", 0)
         database = work / "database.db"
         listed, held, guessed = colmap.write_database(database, mapped, matches)
@@ -101,7 +119,15 @@ def build_map(
         models = mapping.triangulate(database, listed, rigid, work)
     else:
         models = mapping.reconstruct(
-            database, listed, held, guessed, len(photos), work, lambda: tell("mapping", 1), misfit(photos)
+            database,
+            listed,
+            held,
+            guessed,
+            len(photos),
+            work,
+            lambda: tell("mapping", 1),
+            misfit(photos),
+            mapper=options.mapper,
         )
     names = {f"{number:06d}": photo.path for number, photo in enumerate(photos)}
     georeferences = []
@@ -113,7 +139,13 @@ def build_map(
         georeferences.append(georeference)
     registered = {path for model in found for path in model.images}
     left_out = tuple(photo.path for photo in photos if photo.path not in registered)
-    facts = {"photos": len(photos), "left_out": list(left_out), "matcher": pinned(matcher)}
+    facts = {
+        "photos": len(photos),
+        "left_out": list(left_out),
+        "matcher": pinned(matcher),
+        "mapper": "import" if posed else options.mapper,
+        "share_camera": options.share,
+    }
     tell("writing", 0)
     write_map(folder, georeferences, facts, work / "sparse")
     shutil.rmtree(work)
@@ -171,20 +203,10 @@ def camera_of(photo_camera: Camera | None, width: int, height: int) -> Camera:
     return guess_camera(width, height) if photo_camera is None else colmap.scaled(photo_camera, width, height)
 
 
-def camera_key(camera: Camera | None, path: str) -> str:
-    """Photographs of one key were taken by one lens: the same stated intrinsics, or the same guess for one size."""
-    if camera is None:
-        return path
-    return json.dumps([camera.model, camera.width, camera.height, *camera.params, camera.source])
-
-
-def map_photo(index: Index, photo: IndexedPhoto, posed: Mapping[str, PosedPhoto] | None = None) -> colmap.MapPhoto:
-    """What mapping needs of a photo; a camera stated with its pose wins."""
+def map_photo(index: Index, photo: IndexedPhoto, camera: Camera | None, key: str) -> colmap.MapPhoto:
+    """What mapping needs of a photo; camera: as it or its pose states it, key: of the lens that it shares."""
     local = index.local(photo.row_id)
-    stated = posed[photo.path].camera if posed else None
-    camera = stated or photo.camera
-    described = camera_of(camera, local.width, local.height)
-    return colmap.MapPhoto(photo.path, local.keypoints, described, camera_key(camera, photo.path))
+    return colmap.MapPhoto(photo.path, local.keypoints, camera_of(camera, local.width, local.height), key)
 
 
 def _matched(

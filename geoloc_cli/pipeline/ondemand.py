@@ -15,6 +15,7 @@ from geoloc_cli.index.rows import IndexedPhoto
 from geoloc_cli.maps import colmap, mapping
 from geoloc_cli.maps.folder import Component
 from geoloc_cli.maps.stored import from_arrays, to_arrays
+from geoloc_cli.photos.lenses import lens_keys
 from geoloc_cli.pipeline.map import RATIO, adjusted, map_photo, misfit
 from geoloc_cli.pipeline.matching import build_matcher, key_of_matcher
 from geoloc_cli.store import Store, key_of
@@ -27,7 +28,7 @@ _QUERY_KEYPOINTS = 2048
 _SEEDS = 3
 _ROUNDS = 1
 # Raised when the same photos would give another map.
-_RECIPE = 1
+_RECIPE = 2
 
 
 class LocalMaps:
@@ -38,6 +39,7 @@ class LocalMaps:
         self._matcher = build_matcher(index, matcher, RATIO)
         self._photos = {photo.path: photo for photo in index.all_photos()}
         self._by_row = {photo.row_id: photo for photo in self._photos.values()}
+        self._keys = lens_keys({photo.path: photo.camera for photo in self._photos.values()})
         self._made: dict[str, Component | None] = {}
 
     def around(self, verified: Sequence[str]) -> Iterator[tuple[str, Component]]:
@@ -78,7 +80,7 @@ class LocalMaps:
     def _make(self, key: str, photos: Sequence[IndexedPhoto]) -> Component | None:
         with tempfile.TemporaryDirectory(prefix="geoloc-") as scratch:
             work = Path(scratch)
-            mapped = [map_photo(self._index, photo) for photo in photos]
+            mapped = [map_photo(self._index, photo, photo.camera, self._keys[photo.path]) for photo in photos]
             database = work / "database.db"
             listed, held, guessed = colmap.write_database(database, mapped, self._matches(photos))
             models = mapping.reconstruct(

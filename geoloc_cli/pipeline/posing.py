@@ -17,8 +17,9 @@ from geoloc_cli.maps.folder import Component, index_of, open_map
 from geoloc_cli.maps.georeference import Georeference
 from geoloc_cli.photos.exif import read_photo
 from geoloc_cli.photos.intrinsics import CameraOverride
+from geoloc_cli.photos.lenses import lens_keys, stated_key
 from geoloc_cli.pipeline.extract import override_of
-from geoloc_cli.pipeline.map import camera_key, camera_of
+from geoloc_cli.pipeline.map import camera_of
 from geoloc_cli.pipeline.matching import build_matcher
 from geoloc_cli.pipeline.ondemand import LocalMaps
 from geoloc_cli.pose.answer import place_of, pose_record
@@ -50,7 +51,7 @@ class PoseStage:
         self._index, self._maps, self._override = index, maps, override
         photos = index.all_photos()
         self._rows = {photo.path: photo.row_id for photo in photos}
-        self._keys = {photo.path: camera_key(photo.camera, photo.path) for photo in photos}
+        self._cameras = {photo.path: photo.camera for photo in photos}
         self._solver, self._options = create("solver", parse(solver)), PoseOptions()
         self._matcher = build_matcher(index, matcher, self._options.max_ratio)
 
@@ -62,12 +63,24 @@ class PoseStage:
         if self._override is not None:
             return [camera_of(self._override.apply(photo).camera, width, height)]
         own = camera_of(photo.camera, width, height)
-        key = camera_key(photo.camera, photo.path)
-        known = next((image.camera for at, image in component.model.images.items() if self._keys[at] == key), None)
+        known = self._refined(photo.path, photo.camera, component)
         if known is None:
             return [own]
         refined = camera_of(known, width, height)
         return [refined, own] if own.source == "default" else [refined]
+
+    def _refined(self, path: str, stated: Camera | None, component: Component) -> Camera | None:
+        """The camera of the map that took the photo too, as far as its metadata, its size and its name say."""
+        if stated is None:
+            return None
+        key = stated_key(stated)
+        images = component.model.images
+        alike = {at: camera for at in images if (camera := self._cameras[at]) and stated_key(camera) == key}
+        cameras = {images[at].camera for at in alike}
+        if len(cameras) > 1:
+            keys = lens_keys({**alike, path: stated})
+            cameras = {images[at].camera for at in alike if at != path and keys[at] == keys[path]}
+        return cameras.pop() if len(cameras) == 1 else None
 
     def pose(self, fix: Fix, features: LocalFeatures, verified: Sequence[str]) -> Fix:
         """The fix with its pose, or as it was, with the reason why it has none."""

@@ -169,3 +169,24 @@ def test_a_wrong_call_is_one_sentence(folder: Path, tmp_path: Path) -> None:
     stated.write_text("path,lat,lon\nother.jpg,1,2\n")
     done = geoloc("map", "georeference", str(folder), "--positions", str(stated), status=2)
     assert "names no photo" in done.stderr
+
+
+def test_a_map_is_adjusted_to_its_control_points_and_stays_whole(town: SmallTown, folder: Path, tmp_path: Path) -> None:
+    gcp = tmp_path / "gcp_list.txt"
+    gcp.write_text("\n".join(["EPSG:4326", *marked(town.photos)]) + "\n")
+    (folder / "adjusting").mkdir()  # what a killed adjustment leaves
+    before = open_map(folder)[0].model
+    text = geoloc("map", "georeference", str(folder), "--gcp", str(gcp), "--adjust").stdout
+    assert "the map was adjusted to its control points" in text
+    assert not (folder / "adjusting").exists()
+    after = open_map(folder)[0].model
+    assert set(after.images) == set(before.images)
+    assert all(np.array_equal(after.images[p].point_rows, before.images[p].point_rows) for p in before.images)
+    # Points to 2 cm, and a street of 28 m of which the nearest camera is 10 m from one.
+    assert np.median(np.abs(away_m(folder, town.photos))) < 0.08
+    assert read_manifest(folder)["adjusted"] == [True] + [False] * (len(open_map(folder)) - 1)
+    assert "14 of 14 photos" in geoloc("map", "info", str(folder)).stdout
+    assert "give them by --gcp" in geoloc("map", "georeference", str(folder), "--adjust", status=2).stderr
+    gcp.write_text("\n".join(["EPSG:4326", *(line for line in marked(town.photos) if line[-1] in "01")]) + "\n")
+    done = geoloc("map", "georeference", str(folder), "--gcp", str(gcp), "--adjust", status=2)
+    assert "--adjust needs 3 control points" in done.stderr

@@ -14,7 +14,7 @@ from geoloc_cli.geo.earth import geodetic_from_enu
 from geoloc_cli.maps.control import triangulate
 from geoloc_cli.maps.gcp import GroundPoint, Mark, read_gcp
 from geoloc_cli.maps.model import MapImage
-from geoloc_cli.pipeline.georeference import Seen, placed
+from geoloc_cli.pipeline.placing import Seen, placed
 
 TO_UTM = pyproj.Transformer.from_crs(4979, 32632, always_xy=True)
 

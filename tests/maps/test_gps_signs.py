@@ -10,7 +10,7 @@ import pytest
 from surveys import ORIGIN, Survey, grid, model_of, noisy, stated, strip, walk
 
 from geoloc_cli.geo.earth import haversine_m
-from geoloc_cli.pipeline.georeference import Placed, placed
+from geoloc_cli.pipeline.placing import Placed, placed
 from geoloc_cli.types import Position
 
 

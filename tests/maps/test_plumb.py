@@ -10,7 +10,7 @@ from surveys import Survey, grid, model_of, noisy, stated, strip, walk
 
 from geoloc_cli.maps.georeference import Georeference
 from geoloc_cli.maps.similarity import rotation_of
-from geoloc_cli.pipeline.georeference import placed
+from geoloc_cli.pipeline.placing import placed
 from geoloc_cli.pose.answer import angles_deg
 from geoloc_cli.types import Attitude
 

@@ -18,9 +18,10 @@ from geoloc_cli.maps.folder import index_of, open_map
 from geoloc_cli.maps.georeference import Georeference
 from geoloc_cli.pipeline.batch import locate_photos
 from geoloc_cli.pipeline.build import build_index
-from geoloc_cli.pipeline.georeference import in_order, placed
+from geoloc_cli.pipeline.georeference import in_order
 from geoloc_cli.pipeline.locate import LocateOptions
 from geoloc_cli.pipeline.map import build_map
+from geoloc_cli.pipeline.placing import placed
 from geoloc_cli.pipeline.posing import stage_spec
 from geoloc_cli.testing.demo import TOWN_AT, query_cameras, street_cameras
 from geoloc_cli.testing.photos import Noise, TruePhoto, write_photos
