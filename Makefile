@@ -7,6 +7,9 @@ VENV  := .venv
 BIN   := $(VENV)/bin
 # The set-up is done again when what it depends on changes: the project file or the extras asked for.
 STAMP := $(VENV)/.ready-$(shell { cat pyproject.toml; echo '$(EXTRAS)'; } | cksum | cut -d ' ' -f 1)
+# What the tests need beside that: batches of poses and learned models run on torch, and some of these on ONNX.
+TESTED     := torch,onnx
+TEST_STAMP := $(STAMP)-tested
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-torch demo test check fix bench
@@ -22,6 +25,10 @@ $(STAMP):
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
 	@rm -f $(VENV)/.ready-*
+	@touch $@
+
+$(TEST_STAMP): $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS),$(TESTED)]'
 	@touch $@
 
 # A torch built without CUDA gets no torchvision: the one on PyPI is linked against CUDA's torch, does not load beside
@@ -41,8 +48,8 @@ setup-torch: setup  ## add torch and GeoCLIP, with torchvision only where torch 
 demo: setup  ## render a small town, index it, locate held-out views of it
 	$(BIN)/geoloc demo
 
-test: setup check  ## the checks and the whole test suite
-	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+test: setup $(TEST_STAMP) check  ## the checks and the whole test suite, with torch
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 check: setup  ## style, types, layers, generated documentation, the bounds of the extras
 	$(BIN)/ruff check .

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from geoloc_cli.features.local import LocalFeatures
     from geoloc_cli.index.reader import Circle, Index, SearchResult
+    from geoloc_cli.pose.solve import PoseProblem, Solved
     from geoloc_cli.types import Belief, Failure, Fix, Photo, PriorGuess
 
 Item = TypeVar("Item")
@@ -106,19 +107,12 @@ class Retriever(Protocol):
 
 
 class PoseSolver(Protocol):
-    """Pairs of rays and points, most of them wrong perhaps -> a first pose, or None and never a guess."""
+    """Pairs of rays and points, most of them wrong perhaps -> a first pose of each problem, or None, never a guess."""
 
     name: str
 
-    def solve(
-        self,
-        rays: NDArray[np.float64],
-        points: NDArray[np.float64],
-        focal_px: float,
-        max_error_px: float,
-        focal_known: bool,
-    ) -> Any:
-        """rays: (N, 2) x / z, y / z of undistorted pixels; points: (N, 3) in map. Returns a `pose.solve.Solved`."""
+    def solve(self, problems: Sequence[PoseProblem]) -> list[Solved | None]:
+        """One answer for each problem, in their order, whatever is wrong with the others."""
         ...
 
 

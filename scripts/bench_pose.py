@@ -42,7 +42,7 @@ from geoloc_cli.pipeline.locate import LocateOptions
 from geoloc_cli.pipeline.map import build_map
 from geoloc_cli.pipeline.placing import placed
 from geoloc_cli.pipeline.posing import stage_spec
-from geoloc_cli.pose.solve import PoseLibSolver
+from geoloc_cli.pose.solve import PoseLibSolver, PoseProblem
 from geoloc_cli.types import Camera, Fix
 
 Floats = NDArray[np.float64]
@@ -170,7 +170,7 @@ def overhead(baseline: Baseline, queries: list[str]) -> dict[str, float]:
         if len(rays) < 30:
             continue  # of so few one gives up at once, and the other samples on
         calls: dict[str, Callable[[], Any]] = {
-            "solver_s": lambda: solver.solve(rays, points, focal, 6.0, True),  # noqa: B023
+            "solver_s": lambda: solver.solve([PoseProblem(rays, points, focal, 6.0)]),  # noqa: B023
             "poselib_s": lambda: bare(rays, points, focal, 6.0),  # noqa: B023
         }
         least = dict.fromkeys(calls, float("inf"))

@@ -23,9 +23,8 @@ import numpy as np
 
 from geoloc_cli.geometry.colmap import estimate_absolute_pose
 from geoloc_cli.pose.batched import solve_poses
-from geoloc_cli.pose.problems import PoseProblem
 from geoloc_cli.pose.robust import RobustOptions
-from geoloc_cli.pose.solve import poselib_pose
+from geoloc_cli.pose.solve import PoseProblem, poselib_pose
 from geoloc_cli.testing.pairs import SCENES, KnownPairs, known_pairs
 
 TOLERANCE_PX = 6.0

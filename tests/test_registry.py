@@ -17,6 +17,8 @@ from geoloc_cli.registry import BUILTIN, KINDS, BackendSpec, create, find, names
 @pytest.mark.parametrize("row", BUILTIN, ids=lambda row: f"{row.kind}.{row.name}")
 def test_every_builtin_is_where_the_table_says(row: object) -> None:
     module, _, name = row.target.partition(":")  # type: ignore[attr-defined]
+    if row.name == "torch":  # type: ignore[attr-defined]
+        pytest.importorskip("torch", reason="needs torch: make test sets it up")
     loaded = importlib.import_module(module)
     assert getattr(loaded, name).name == row.name  # type: ignore[attr-defined]
     if row.options:  # type: ignore[attr-defined]

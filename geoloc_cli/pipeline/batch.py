@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from geoloc_cli.contracts import ParallelMap, Prior
+from geoloc_cli.features.local import LocalFeatures
 from geoloc_cli.index.reader import Circle, Index
 from geoloc_cli.photos.exif import read_photo
 from geoloc_cli.pipeline.describer import build_descriptor, features_of
-from geoloc_cli.pipeline.locate import LocateOptions, Locator
+from geoloc_cli.pipeline.locate import LocateOptions, Locator, Looked, asks_for_pose
 from geoloc_cli.pipeline.matching import build_matcher
-from geoloc_cli.pipeline.posing import build_stage
+from geoloc_cli.pipeline.posing import PoseStage, build_stage
 from geoloc_cli.registry import create, parse
 from geoloc_cli.retrieval.verify import VerifyOptions
 from geoloc_cli.types import Belief, Failure, Fix, PriorGuess
+
+Pose = Callable[[Fix, LocalFeatures, Sequence[str]], Fix]
+# Photos whose poses are worked out together: enough to fill a device, few enough to show progress.
+_GROUP = 64
 
 
 def locate_photos(
@@ -46,29 +52,74 @@ def locate_photos(
         features_of(opened)
         build_descriptor(opened)
         build_matcher(opened, matcher, options.verify.max_ratio)
-    yield from parallel_map("geoloc_cli.pipeline.batch:build_locator", spec, paths)
+    if pose is None or not takes_many(pose["solver"]):
+        yield from parallel_map("geoloc_cli.pipeline.batch:build_locator", spec, paths)
+        return
+    looked = parallel_map("geoloc_cli.pipeline.batch:build_looker", spec, paths)
+    with Index.open(index) as opened:
+        yield from _posed(looked, build_stage(pose, opened, cache))
+
+
+def takes_many(solver: str) -> bool:
+    """Whether a solver of this name, with options if any, gains by being asked for many photos at once."""
+    return parse(solver).name == "torch"
+
+
+def _posed(looked: Iterable[Looked | Failure], stage: PoseStage) -> Iterator[Fix | Failure]:
+    """Poses in groups, of which the solver is asked for all at once; answers in order, each group as it is done."""
+    for group in _groups(looked, _GROUP):
+        began = time.perf_counter()
+        asking = [
+            (answer, features, verified)
+            for answer, features, verified in group
+            if isinstance(answer, Fix) and features is not None and asks_for_pose(answer)
+        ]
+        posed = iter(stage.pose_all(asking))
+        spent_ms = round(1000.0 * (time.perf_counter() - began) / max(1, len(asking)), 2)
+        for answer, features, _ in group:
+            if isinstance(answer, Fix) and features is not None and asks_for_pose(answer):
+                fix = next(posed)
+                yield replace(fix, timing_ms=fix.timing_ms | {"pose": spent_ms})
+            else:
+                yield answer
+
+
+def _groups(looked: Iterable[Looked | Failure], size: int) -> Iterator[list[Looked]]:
+    group: list[Looked] = []
+    for each in looked:
+        # A worker that died over a photo leaves a Failure alone.
+        group.append((each, None, ()) if isinstance(each, Failure) else each)
+        if len(group) == size:
+            yield group
+            group = []
+    if group:
+        yield group
 
 
 def build_locator(spec: dict[str, Any]) -> Callable[[str], Fix | Failure]:
     """In a worker: opens the index and builds the backends once; the result locates one path at a time."""
+    index = Index.open(spec["index"])
+    stage = build_stage(spec["pose"], index, spec["cache"]).pose if spec.get("pose") else None
+    locator, near_of = _locator(spec, index, stage)
+    return lambda path: locator.locate(path, near_of.get(path, ()))
+
+
+def build_looker(spec: dict[str, Any]) -> Callable[[str], Looked]:
+    """The same without poses: the result is what they are made of, for whoever works out many at once."""
+    locator, near_of = _locator(spec, Index.open(spec["index"]), None)
+    return lambda path: locator.look(path, near_of.get(path, ()))
+
+
+def _locator(spec: dict[str, Any], index: Index, pose: Pose | None) -> tuple[Locator, dict[str, tuple[Circle, ...]]]:
     given = dict(spec["options"])
     near = tuple(Circle(**circle) for circle in given.pop("near"))
     options = LocateOptions(near=near, verify=VerifyOptions(**given.pop("verify")), **given)
-    index = Index.open(spec["index"])
     features, max_size_px = features_of(index, spec["cache"])
     priors = [create("prior", parse(name)) for name in spec["priors"]]
-    stage = None
-    if spec.get("pose"):
-        stage = build_stage(spec["pose"], index, spec["cache"]).pose
     search = create("retriever", parse(spec["retriever"])).over(index)
     matcher = build_matcher(index, spec["matcher"], options.verify.max_ratio)
-    locator = Locator(index, features, search, matcher, max_size_px, options, _asker(priors), stage)
-    near_of = {path: (Circle(**circle),) for path, circle in spec["near_of"].items()}
-
-    def locate(path: str) -> Fix | Failure:
-        return locator.locate(path, near_of.get(path, ()))
-
-    return locate
+    locator = Locator(index, features, search, matcher, max_size_px, options, _asker(priors), pose)
+    return locator, {path: (Circle(**circle),) for path, circle in spec["near_of"].items()}
 
 
 def _asker(priors: list[Prior]) -> Callable[[str], tuple[Belief, PriorGuess] | None] | None:

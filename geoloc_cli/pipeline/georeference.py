@@ -132,7 +132,7 @@ def adjusted_part(
     given: Mapping[str, Position],
     seen: Sequence[Seen],
     held: Collection[str],
-    attitudes: Mapping[str, Attitude],
+    attitudes: Mapping[str, Attitude] | None = None,
 ) -> Placed:
     """A component adjusted to its control points, its model written to target; as it was, and a note, where not."""
     found = answer.georeference

@@ -55,6 +55,15 @@ class LocateOptions:
             raise UsageError(f"outside_share is {self.outside_share}; give a share from 0 to below 1.")
 
 
+# An answer without a pose, the photo's features, and the paths of the photos that verified it, the best first.
+Looked = tuple[Fix | Failure, LocalFeatures | None, tuple[str, ...]]
+
+
+def asks_for_pose(fix: Fix) -> bool:
+    """Whether a photo was found among the indexed ones, so that a map of these may hold it."""
+    return fix.stage == "rerank" or fix.reason == "not_georeferenced"
+
+
 class Stopwatch:
     """Milliseconds by stage; each reading starts the next."""
 
@@ -97,6 +106,16 @@ class Locator:
 
         near: where to search for this photo first, beside what the options say for all of them.
         """
+        answer, features, verified = self.look(path, near)
+        if self._pose is None or isinstance(answer, Failure) or not asks_for_pose(answer) or features is None:
+            return answer
+        watch = Stopwatch()
+        posed = self._pose(answer, features, verified)
+        watch.lap("pose")
+        return replace(posed, timing_ms=posed.timing_ms | watch.timing_ms)
+
+    def look(self, path: str, near: Sequence[Circle] = ()) -> Looked:
+        """The answer without a pose, and what a pose is made of."""
         watch = Stopwatch()
         try:
             picture = decode_gray(path, max_size=self._max_size_px)
@@ -106,8 +125,9 @@ class Locator:
             features = self._features.extract(picture.pixels)
             watch.lap("describe")
         except PhotoError as error:
-            return Failure(path, error.code, str(error))
-        return self._search(path, features, near, prior, watch)
+            return Failure(path, error.code, str(error)), None, ()
+        fix, verified = self._search(path, features, near, prior, watch)
+        return fix, features, verified
 
     def _search(
         self,
@@ -116,18 +136,18 @@ class Locator:
         own_near: Sequence[Circle],
         prior: tuple[Belief, PriorGuess] | None,
         watch: Stopwatch,
-    ) -> Fix:
+    ) -> tuple[Fix, tuple[str, ...]]:
         options = self._options
         near = [*options.near, *own_near] + ([_search_circle(prior[1])] if prior else [])
         outside = max(1, round(options.top_k * options.outside_share)) if near else 0
         try:
             hits = self._retrieve(features, options.top_k - outside, within=near or None, outside_k=outside)
         except TooFewFeatures:
-            return _unlocated(path, "too_few_matches", prior, (), watch)
+            return _unlocated(path, "too_few_matches", prior, (), watch), ()
         photos = self._index.photos([int(i) for i in hits.row_ids])
         watch.lap("search")
         if not photos:
-            return _unlocated(path, "not_in_index", prior, (), watch)
+            return _unlocated(path, "not_in_index", prior, (), watch), ()
         away_m = _distance_to(near, photos)
         radius = None if away_m is None else max(circle.radius_m for circle in near)
         first = first_scores(hits.similarities, away_m, radius)
@@ -141,13 +161,9 @@ class Locator:
         watch.lap("verify")
         candidates = self._candidates(photos, hits.similarities, first, away_m, found)
         fix = self._answer(path, max(features.width, features.height), photos, found, away_m, candidates, prior, watch)
-        if self._pose is None or (fix.stage != "rerank" and fix.reason != "not_georeferenced"):
-            return fix
         evidence = {photo.path: result.evidence for photo, result in zip(photos, found, strict=True) if result}
         held = [p for p, e in evidence.items() if e >= self._options.verify.min_evidence]
-        posed = self._pose(fix, features, sorted(held, key=lambda p: -evidence[p]))
-        watch.lap("pose")
-        return posed
+        return fix, tuple(sorted(held, key=lambda p: -evidence[p]))
 
     def _candidates(
         self,

@@ -7,10 +7,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from geoloc_cli.errors import MapDamaged
 from geoloc_cli.features.local import LocalFeatures
+from geoloc_cli.geo.belief import credible_radius_m, mass_within
 from geoloc_cli.geo.earth import haversine_m
 from geoloc_cli.index.reader import Index
 from geoloc_cli.maps.folder import Component, index_of, open_map
@@ -22,15 +21,19 @@ from geoloc_cli.pipeline.extract import override_of
 from geoloc_cli.pipeline.map import camera_of
 from geoloc_cli.pipeline.matching import build_matcher
 from geoloc_cli.pipeline.ondemand import LocalMaps
-from geoloc_cli.pose.answer import place_of, pose_record
+from geoloc_cli.pose.answer import altitude_of_pose, belief_of, place_of, pose_record
 from geoloc_cli.pose.estimate import NoPose, PoseFound, PoseOptions, estimate_pose
 from geoloc_cli.pose.priors import PosePrior, altitude_of, gravity_of
+from geoloc_cli.pose.together import Asking, run_together
 from geoloc_cli.registry import create, parse
 from geoloc_cli.store import Store
 from geoloc_cli.types import Camera, Fix, Photo
 
 # Named maps to be tried, the likeliest first, for a photo that was verified against these.
 Maps = Callable[[Sequence[str]], Iterable[tuple[str, Component]]]
+
+# A photo's fix without its pose, its features, and the paths of the photos that verified it, the best first.
+Located = tuple[Fix, LocalFeatures, Sequence[str]]
 
 # A pose farther from where retrieval places the photo than this many of its radii is not believed.
 _FARTHEST_RADII = 5.0
@@ -84,18 +87,28 @@ class PoseStage:
 
     def pose(self, fix: Fix, features: LocalFeatures, verified: Sequence[str]) -> Fix:
         """The fix with its pose, or as it was, with the reason why it has none."""
+        return self.pose_all([(fix, features, verified)])[0]
+
+    def pose_all(self, located: Sequence[Located]) -> list[Fix]:
+        """The same for many photos; what they ask of the solver is asked together."""
+        return run_together([self._posed(*photo) for photo in located], self._solver)
+
+    def _posed(self, fix: Fix, features: LocalFeatures, verified: Sequence[str]) -> Asking[Fix]:
         reason, unplaced = "not_in_map", None
         photo = read_photo(fix.photo)
+        name_of, matcher, options = self._solver.name, self._matcher, self._options
         for name, component in self._maps(verified):
             cameras = self.cameras(photo, features.width, features.height, component)
             priors = _priors(photo, fix, verified, component)
-            found = estimate_pose(
-                features, cameras, verified, component, self._load, self._solver, self._matcher, self._options, priors
+            found = yield from estimate_pose(
+                features, cameras, verified, component, self._load, name_of, matcher, options, priors
             )
             if isinstance(found, NoPose):
                 reason = found.reason if reason == "not_in_map" else reason
             elif component.georeference is not None:
                 return _placed(fix, found, component.georeference, name)
+            elif found.others:
+                reason = "ambiguous" if reason == "not_in_map" else reason
             else:
                 unplaced = unplaced or _unplaced(fix, found, name)
         return unplaced or replace(fix, reason=f"no_pose_{reason}")
@@ -134,22 +147,37 @@ def _unplaced(fix: Fix, found: PoseFound, name: str) -> Fix:
 
 
 def _placed(fix: Fix, found: PoseFound, georeference: Georeference, name: str) -> Fix:
-    """The pose's own place, unless retrieval contradicts it, or knows better where the photo was taken."""
-    record = pose_record(found, name)
-    lat, lon, radius_m, belief = place_of(found, georeference)
-    if _disagrees(fix, lat, lon):
+    """The pose's own place, unless retrieval contradicts it, or knows better where the photo was taken.
+
+    Where the pairs speak for several places, those that retrieval does not contradict are components of the belief.
+    """
+    answers = [(1.0, replace(found, others=())), *found.others]
+    told = [(replace(place_of(pose, georeference), weight=weight), pose) for weight, pose in answers]
+    told = [(place, pose) for place, pose in told if not _disagrees(fix, place.lat, place.lon)]
+    if not told:
         return replace(fix, reason="no_pose_disagrees")
+    place, best = max(told, key=lambda answer: answer[0].weight)
+    belief = belief_of([place for place, _ in told])
+    radius_m, confidence, reason = place.radius_m, 1.0 - belief.spread, None
+    if best.refined.dropped:
+        reason = f"pose_without_{'_and_'.join(best.refined.dropped)}"
+    if len(told) > 1:
+        radius_m = credible_radius_m(belief, place.lat, place.lon, 0.9)
+        confidence = float(mass_within(belief, place.lat, place.lon, 1000.0))
+        reason = "pose_ambiguous"
+    record = pose_record(best, name)
     if fix.stage == "rerank" and fix.radius_m is not None and radius_m > fix.radius_m:
         return replace(fix, reason="pose_less_sure", pose=record)
     return replace(
         fix,
         status="ok",
         stage="pose",
-        reason=f"pose_without_{'_and_'.join(found.refined.dropped)}" if found.refined.dropped else None,
-        lat=lat,
-        lon=lon,
-        radius_m=round(float(np.maximum(radius_m, 0.001)), 3),
-        confidence=round(1.0 - belief.spread, 4),
+        reason=reason,
+        lat=place.lat,
+        lon=place.lon,
+        alt_m=altitude_of_pose(best, georeference),
+        radius_m=round(max(radius_m, 0.001), 3),
+        confidence=round(confidence, 4),
         belief=belief,
         pose=record,
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,14 +102,27 @@ def pose_record(found: PoseFound, map_name: str) -> Pose:
     )
 
 
-def place_of(found: PoseFound, georeference: Georeference) -> tuple[float, float, float, Belief]:
-    """Latitude, longitude, the 90 % radius in metres, and the belief of a pose."""
+def place_of(found: PoseFound, georeference: Georeference) -> Component:
+    """Where a pose was taken, with the 90 % radius of its own; its weight is 1."""
     lat, lon, _ = geodetic_from_enu(georeference.in_enu(found.refined.center), georeference.origin)
     covariance = covariance_in_enu(found, georeference)[:2, :2]
     # The circle of an ellipse's 90 %: exact where it is round, and at most a tenth too wide where it is a line.
     radius_m = max(_LEAST_RADIUS_M, R90_PER_SIGMA * math.sqrt(float(np.linalg.eigvalsh(covariance)[-1])))
-    place = Component(round(float(lat), 9), round(float(lon), 9), round(radius_m, 3), 1.0 - _DOUBT)
-    return place.lat, place.lon, radius_m, from_components([place], _DOUBT)
+    return Component(round(float(lat), 9), round(float(lon), 9), round(radius_m, 3), 1.0)
+
+
+def altitude_of_pose(found: PoseFound, georeference: Georeference) -> float | None:
+    """Metres above the ellipsoid; None where the map's heights do not count from it."""
+    if georeference.alt_datum != "ellipsoid":
+        return None
+    return round(float(geodetic_from_enu(georeference.in_enu(found.refined.center), georeference.origin)[2]), 3)
+
+
+def belief_of(places: Sequence[Component]) -> Belief:
+    """The belief of a pose and of those that the pairs speak for as well, by their weights."""
+    total = sum(place.weight for place in places)
+    shares = [replace(place, weight=place.weight / total * (1.0 - _DOUBT)) for place in places]
+    return from_components(shares, _DOUBT)
 
 
 def _three(values: Floats) -> tuple[float, float, float]:

@@ -18,10 +18,11 @@ from torch import Tensor
 
 from geoloc_cli.device import choose
 from geoloc_cli.geometry.polish import covariance_of
-from geoloc_cli.pose.minimal import UNKNOWN_FOCAL_STD, Kind
-from geoloc_cli.pose.problems import Batch, PoseProblem, batched, padded, usable
+from geoloc_cli.pose.minimal import Kind
+from geoloc_cli.pose.problems import Batch, batched, padded, usable
 from geoloc_cli.pose.refine import INDEPENDENT_SHARE
 from geoloc_cli.pose.robust import RobustOptions, finish, search
+from geoloc_cli.pose.solve import PoseProblem
 
 Floats = NDArray[np.float64]
 Status = Literal["ok", "too_few", "degenerate", "no_consensus"]
@@ -90,7 +91,7 @@ def solve_poses(problems: Sequence[PoseProblem], options: RobustOptions | None =
 def kind_of(problem: PoseProblem) -> Kind:
     """How its samples are solved: with gravity where that is known in both frames, with an unknown focal length."""
     gravity = problem.up_in_cam is not None and problem.up_in_map is not None
-    return Kind(gravity, problem.focal_std >= UNKNOWN_FOCAL_STD)
+    return Kind(gravity, not problem.focal_known)
 
 
 def _groups(problems: Sequence[PoseProblem], options: RobustOptions, device: str) -> list[tuple[Kind, list[int]]]:

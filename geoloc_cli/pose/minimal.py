@@ -15,8 +15,6 @@ from geoloc_cli.pose.problems import Batch
 _OCTAVES = (-1.0, 2.0)
 # Of the four roots of P3P fewer than two are solutions on average; the third costs more than another sample.
 _ROOTS = 2
-# Relative deviation from which a focal length is unknown.
-UNKNOWN_FOCAL_STD = 0.15
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,31 +15,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from geoloc_cli.geometry.score import OUTSIDE
+from geoloc_cli.pose.solve import PoseProblem
 
 Floats = NDArray[np.float64]
 _SHORTEST = 32
-
-
-@dataclass(frozen=True, slots=True)
-class PoseProblem:
-    """Pairs of one photo, most of them wrong perhaps.
-
-    rays: (N, 2) x / z, y / z of undistorted pixels; points: (N, 3) in map; max_error_px: one, or (N,) one a pair.
-    focal_std: relative deviation of the focal length, 0 where it is known.
-    pixel_from_ray: (N, 2, 2) Jacobian of the lens at each ray, over focal_px; None for a lens without distortion.
-    quality: (N,) the higher the likelier a pair is right; None where nothing is known.
-    up_in_cam, up_in_map: unit vectors against gravity, both or neither.
-    """
-
-    rays: Floats
-    points: Floats
-    focal_px: float
-    max_error_px: float | Floats
-    focal_std: float = 0.0
-    pixel_from_ray: Floats | None = None
-    quality: Floats | None = None
-    up_in_cam: Floats | None = None
-    up_in_map: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True)

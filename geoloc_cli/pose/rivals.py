@@ -11,14 +11,14 @@ wall seen square is not found out.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloc_cli.contracts import PoseSolver
-
-Floats = NDArray[np.float64]
+from geoloc_cli.pose.solve import PoseProblem, Solved
+from geoloc_cli.pose.together import Asking
 
 # Poses that gather half of their pairs have none: the costs of the search are spared.
 _WEAK = 0.5
@@ -30,31 +30,26 @@ _PAIRS = 200
 
 
 def rival(
-    rays: Floats,
-    points: Floats,
-    solved: NDArray[np.bool_],
-    inside: NDArray[np.bool_],
-    focal_px: float,
-    max_error_px: float,
-    focal_known: bool,
-    solver: PoseSolver,
-) -> Literal["mirrored", "focal_length"] | None:
-    """What explains the pairs better than a pose, or None; rays, points: (N, ...) as it was solved from.
+    problem: PoseProblem, solved: NDArray[np.bool_], inside: NDArray[np.bool_]
+) -> Asking[Literal["mirrored", "focal_length"] | None]:
+    """What explains the pairs of a problem better than its pose, or None; asks a solver for the rivals.
 
     solved: (N,) its inliers as the solver found them, inside: after refinement. Rivals are not refined, and so compete
-    with the former: refining a wrong pose doubles its inliers. Other focal lengths are tried where focal_known; where
+    with the former: refining a wrong pose doubles its inliers. Other focal lengths are tried where it is known; where
     it is not, the solver has tried them.
     """
     if inside.mean() >= _WEAK:
         return None
-    some = np.linspace(0, len(rays) - 1, min(len(rays), _PAIRS)).astype(int)
-    rays, points = rays[some], points[some]
+    some = np.linspace(0, len(problem.rays) - 1, min(len(problem.rays), _PAIRS)).astype(int)
+    rays, points, focal = problem.rays[some], problem.points[some], problem.focal_px
     enough = _WINS * max(int(solved[some].sum()), 1)
+    known = replace(problem, rays=rays, points=points, focal_std=0.0, up_in_cam=None, up_in_map=None)
+    if problem.focal_known:
+        factors = [replace(known, rays=rays / factor, focal_px=focal * factor) for factor in _FACTORS]
+        if _most((yield factors)) >= enough:
+            return "focal_length"
+    return "mirrored" if _most((yield [replace(known, rays=rays * [-1.0, 1.0])])) >= enough else None
 
-    def gathered(turned: Floats, focal: float) -> int:
-        found = solver.solve(turned, points, focal, max_error_px, True)
-        return 0 if found is None else int(found.inliers.sum())
 
-    if focal_known and max(gathered(rays / factor, focal_px * factor) for factor in _FACTORS) >= enough:
-        return "focal_length"
-    return "mirrored" if gathered(rays * [-1.0, 1.0], focal_px) >= enough else None
+def _most(answers: list[Solved | None]) -> int:
+    return max(0 if answer is None else int(answer.inliers.sum()) for answer in answers)

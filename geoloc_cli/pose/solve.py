@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,35 +16,67 @@ Bools = NDArray[np.bool_]
 Attempt = Callable[[Floats, Floats, float, float], tuple[Floats, Floats, Bools] | None]
 _SEED = 0
 _MIN_PAIRS = 5
+# Relative deviation from which a focal length is unknown, and searched for.
+UNKNOWN_FOCAL_STD = 0.15
 # From half to four times the given length, a fourth of an octave apart: the usual lens is guessed, and long ones are
 # longer than wide ones are short.
 _LADDER = tuple(float(scale) for scale in 2.0 ** np.linspace(-1.0, 2.0, 13))
 
 
 @dataclass(frozen=True, slots=True)
+class PoseProblem:
+    """Pairs of one photo, most of them wrong perhaps.
+
+    rays: (N, 2) x / z, y / z of undistorted pixels; points: (N, 3) in map; max_error_px: one, or (N,) one a pair.
+    focal_std: relative deviation of the focal length, 0 where it is held.
+    pixel_from_ray: (N, 2, 2) Jacobian of the lens at each ray, over focal_px; None for a lens without distortion.
+    quality: (N,) the higher the likelier a pair is right; None where nothing is known.
+    up_in_cam, up_in_map: (3,) unit vectors against gravity, both or neither.
+    """
+
+    rays: Floats
+    points: Floats
+    focal_px: float
+    max_error_px: float | Floats
+    focal_std: float = 0.0
+    pixel_from_ray: Floats | None = None
+    quality: Floats | None = None
+    up_in_cam: Floats | None = None
+    up_in_map: Floats | None = None
+
+    @property
+    def focal_known(self) -> bool:
+        """Whether samples are solved at the given focal length."""
+        return self.focal_std < UNKNOWN_FOCAL_STD
+
+
+@dataclass(frozen=True, slots=True)
 class Solved:
-    """rotation: (3, 3) cam_from_map; center: (3,) in map; focal_scale over the given; inliers: (N,) bool."""
+    """rotation: (3, 3) cam_from_map; center: (3,) in map; focal_scale over the given; inliers: (N,) bool.
+
+    others: answers that other pairs, or nearly as well the same, give, each with its weight over this one's.
+    """
 
     rotation: Floats
     center: Floats
     focal_scale: float
     inliers: Bools
+    others: tuple[tuple[float, Solved], ...] = ()
 
 
-def solve_by(
-    attempt: Attempt, rays: Floats, points: Floats, focal_px: float, max_error_px: float, focal_known: bool
-) -> Solved | None:
+def solve_by(attempt: Attempt, problem: PoseProblem) -> Solved | None:
     """The pose that gathers most pairs, at the given focal length or at those of the ladder about it.
 
     P3P at thirteen lengths needs three pairs where P4Pf needs four: of 80 % wrong pairs it sees five times as many good
     samples. The refinement finds the length between the steps. None where no pose gathers more than it was made of.
     """
-    if len(rays) < _MIN_PAIRS:
+    if len(problem.rays) < _MIN_PAIRS:
         return None
-    pixels = np.ascontiguousarray(rays * focal_px)
+    max_error_px = float(np.median(problem.max_error_px))
+    pixels = np.ascontiguousarray(problem.rays * problem.focal_px)
     best: Solved | None = None
-    for scale in (1.0,) if focal_known else _LADDER:
-        found = attempt(pixels, points, focal_px * scale, max_error_px)
+    for scale in (1.0,) if problem.focal_known else _LADDER:
+        found = attempt(pixels, problem.points, problem.focal_px * scale, max_error_px)
         if found is None:
             continue
         rotation, translation, inliers = found
@@ -54,15 +86,13 @@ def solve_by(
 
 
 class PoseLibSolver:
-    """`contracts.PoseSolver` by PoseLib, deterministic."""
+    """`contracts.PoseSolver` by PoseLib, one problem after the other; deterministic."""
 
     name = "poselib"
 
-    def solve(
-        self, rays: Floats, points: Floats, focal_px: float, max_error_px: float, focal_known: bool
-    ) -> Solved | None:
-        """rays: (N, 2) x / z, y / z; points: (N, 3). None where no pose gathers more pairs than it was made of."""
-        return solve_by(poselib_pose, rays, points, focal_px, max_error_px, focal_known)
+    def solve(self, problems: Sequence[PoseProblem]) -> list[Solved | None]:
+        """None where no pose gathers more pairs than it was made of."""
+        return [solve_by(poselib_pose, problem) for problem in problems]
 
 
 def poselib_pose(

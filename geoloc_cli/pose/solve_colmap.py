@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Sequence
 
 from geoloc_cli.geometry.colmap import estimate_absolute_pose
-from geoloc_cli.pose.solve import Solved, solve_by
-
-Floats = NDArray[np.float64]
+from geoloc_cli.pose.solve import PoseProblem, Solved, solve_by
 
 
 class PycolmapSolver:
@@ -16,8 +13,6 @@ class PycolmapSolver:
 
     name = "pycolmap"
 
-    def solve(
-        self, rays: Floats, points: Floats, focal_px: float, max_error_px: float, focal_known: bool
-    ) -> Solved | None:
-        """rays: (N, 2) x / z, y / z; points: (N, 3). None where no pose gathers more pairs than it was made of."""
-        return solve_by(estimate_absolute_pose, rays, points, focal_px, max_error_px, focal_known)
+    def solve(self, problems: Sequence[PoseProblem]) -> list[Solved | None]:
+        """None where no pose gathers more pairs than it was made of."""
+        return [solve_by(estimate_absolute_pose, problem) for problem in problems]

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Sequence
 
 from geoloc_cli.pose.batched import solve_poses
-from geoloc_cli.pose.problems import PoseProblem
 from geoloc_cli.pose.robust import RobustOptions
-from geoloc_cli.pose.solve import Solved
-
-Floats = NDArray[np.float64]
-# Of a focal length that is guessed from nothing.
-_UNKNOWN_FOCAL_STD = 0.4
+from geoloc_cli.pose.solve import PoseProblem, Solved
 
 __all__ = ["RobustOptions", "TorchSolver"]
 
 
 class TorchSolver:
-    """`contracts.PoseSolver` by `pose/batched.py`; deterministic on one device."""
+    """`contracts.PoseSolver` by `pose/batched.py`, all problems at once; deterministic on one device."""
 
     name = "torch"
 
@@ -26,13 +20,15 @@ class TorchSolver:
         self.options = options or RobustOptions()
         self.options.check()
 
-    def solve(
-        self, rays: Floats, points: Floats, focal_px: float, max_error_px: float, focal_known: bool
-    ) -> Solved | None:
-        """rays: (N, 2) x / z, y / z; points: (N, 3). None where no pose gathers more pairs than it was made of."""
-        focal_std = 0.0 if focal_known else _UNKNOWN_FOCAL_STD
-        (answer,) = solve_poses([PoseProblem(rays, points, focal_px, max_error_px, focal_std)], self.options)
-        if not answer.poses:
-            return None
-        best = answer.poses[0]
-        return Solved(best.rotation, best.center, best.focal_scale, best.inliers)
+    def solve(self, problems: Sequence[PoseProblem]) -> list[Solved | None]:
+        """None where no pose gathers more pairs than poses of wrong pairs do by chance."""
+        found: list[Solved | None] = []
+        for answer in solve_poses(problems, self.options):
+            poses = [Solved(pose.rotation, pose.center, pose.focal_scale, pose.inliers) for pose in answer.poses]
+            if not poses:
+                found.append(None)
+                continue
+            weights = [pose.weight / answer.poses[0].weight for pose in answer.poses]
+            others = tuple(zip(weights[1:], poses[1:], strict=True))
+            found.append(Solved(poses[0].rotation, poses[0].center, poses[0].focal_scale, poses[0].inliers, others))
+        return found

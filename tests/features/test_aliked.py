@@ -17,7 +17,7 @@ from geoloc_cli.features.sift import SiftFeatures
 from geoloc_cli.photos.decode import decode_gray
 
 HAS_TORCH = all(importlib.util.find_spec(name) for name in ("torch", "kornia"))
-torch_only = pytest.mark.skipif(not HAS_TORCH, reason="needs torch and kornia: make setup-torch")
+torch_only = pytest.mark.skipif(not HAS_TORCH, reason="needs torch and kornia: make test sets them up")
 
 
 def tiny_weights(folder: Path, **changes: Any) -> Path:

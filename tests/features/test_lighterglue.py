@@ -125,7 +125,7 @@ def test_locate_refuses_it_for_the_descriptors_of_another(town: SmallTown, reald
 
 
 @pytest.mark.realdata
-@pytest.mark.skipif(not HAS_TORCH, reason="needs torch and kornia: make setup-torch")
+@pytest.mark.skipif(not HAS_TORCH, reason="needs torch and kornia: make test sets them up")
 def test_on_photographs_it_verifies_more_than_nearest_neighbours(realdata: Path, matcher: LighterGlueMatcher) -> None:
     torch, feature = (importlib.import_module(name) for name in ("torch", "kornia.feature"))
     model = feature.XFeat(top_k=1024).eval()

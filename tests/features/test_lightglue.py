@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from conftest import SmallTown
 
 HAS_TORCH = all(importlib.util.find_spec(name) for name in ("torch", "kornia"))
-torch_only = pytest.mark.skipif(not HAS_TORCH, reason="needs torch and kornia: make setup-torch")
+torch_only = pytest.mark.skipif(not HAS_TORCH, reason="needs torch and kornia: make test sets them up")
 WIDTH, HEIGHT = 640, 480
 
 

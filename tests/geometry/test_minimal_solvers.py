@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="needs torch: make setup-torch")
+torch = pytest.importorskip("torch", reason="needs torch: make test sets it up")
 
 from geoloc_cli.geometry.p3p import p3p  # noqa: E402
 from geoloc_cli.geometry.rotation import rotation_of  # noqa: E402

@@ -21,6 +21,7 @@ from geoloc_cli.pipeline.describer import features_of
 from geoloc_cli.pose.answer import quaternion_wxyz
 from geoloc_cli.pose.estimate import PoseFound, PoseOptions, estimate_pose
 from geoloc_cli.pose.solve import PoseLibSolver
+from geoloc_cli.pose.together import run_together
 from geoloc_cli.testing.demo import TOWN_AT, query_cameras, street_cameras
 from geoloc_cli.testing.photos import TruePhoto, write_photos
 from geoloc_cli.testing.town import Town
@@ -125,8 +126,10 @@ def test_the_covariance_of_a_pose_is_that_of_its_error(street: ImportedStreet) -
             for _ in range(5):
                 kept = rng.permutation(len(found.keypoints))[: len(found.keypoints) // 2]
                 part = LocalFeatures(found.keypoints[kept], found.descriptors[kept], found.width, found.height)
-                posed = estimate_pose(part, [camera], nearest, components[0], lambda p: index.local(rows[p]),
-                                      PoseLibSolver(), by, PoseOptions())  # fmt: skip
+                asking = estimate_pose(
+                    part, [camera], nearest, components[0], lambda p: index.local(rows[p]), "poselib", by, PoseOptions()
+                )
+                (posed,) = run_together([asking], PoseLibSolver())
                 assert isinstance(posed, PoseFound)
                 away = posed.refined.center - query.pose.center_in_enu
                 errors.append(away @ np.linalg.solve(posed.refined.covariance[3:, 3:], away))

@@ -30,6 +30,7 @@ from geoloc_cli.pipeline.describer import features_of
 from geoloc_cli.pose.answer import quaternion_wxyz
 from geoloc_cli.pose.estimate import NoPose, PoseOptions, estimate_pose
 from geoloc_cli.pose.solve import PoseLibSolver
+from geoloc_cli.pose.together import run_together
 from geoloc_cli.testing.demo import TOWN_AT
 from geoloc_cli.testing.photos import Noise, TruePhoto, write_photos
 from geoloc_cli.testing.town import Town
@@ -235,8 +236,10 @@ def test_wrong_matches_give_the_pose_or_none(town: SmallTown, street: Street, wr
             keypoints[wrong, :2] = rng.uniform((0, 0), (640, 480), (len(wrong), 2))
             nearest = sorted(images, key=lambda p: math.dist(images[p].center_in_map, query.pose.center_in_enu))[:6]
             part = LocalFeatures(keypoints, local.descriptors, local.width, local.height)
-            posed = estimate_pose(part, [camera], nearest, components[0], lambda p: index.local(rows[p]),
-                                  PoseLibSolver(), by, PoseOptions())  # fmt: skip
+            asking = estimate_pose(
+                part, [camera], nearest, components[0], lambda p: index.local(rows[p]), "poselib", by, PoseOptions()
+            )
+            (posed,) = run_together([asking], PoseLibSolver())
             found.append(posed)
             if not isinstance(posed, NoPose):
                 assert math.dist(posed.refined.center, query.pose.center_in_enu) < 0.5

@@ -7,12 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="needs torch: make setup-torch")
+pytest.importorskip("torch", reason="needs torch: make test sets it up")
 
 from geoloc_cli.errors import UsageError
 from geoloc_cli.pose.batched import PoseAnswer, solve_poses
-from geoloc_cli.pose.problems import PoseProblem, padded
+from geoloc_cli.pose.problems import padded
 from geoloc_cli.pose.robust import RobustOptions
+from geoloc_cli.pose.solve import PoseProblem
 from geoloc_cli.testing.pairs import KnownPairs, known_pairs
 
 ON_CPU = RobustOptions(device="cpu")
