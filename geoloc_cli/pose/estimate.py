@@ -17,7 +17,7 @@ from geoloc_cli.pose.pairs import Pairs, pairs_by_looks
 from geoloc_cli.pose.priors import Gravity, PosePrior
 from geoloc_cli.pose.refine import RefinedPose, refine
 from geoloc_cli.pose.rivals import rival
-from geoloc_cli.pose.solve import PoseProblem, Solved
+from geoloc_cli.pose.solve import UNKNOWN_FOCAL_STD, PoseProblem, Solved
 from geoloc_cli.pose.together import Asking
 from geoloc_cli.retrieval.verify import chance_evidence
 from geoloc_cli.types import Camera
@@ -148,9 +148,10 @@ def _solved(
     rays = undistorted(camera, features.keypoints[rows, :2].astype(np.float64))
     xyz = component.model.points[points]
     max_error_px = options.max_error_share * max(features.width, features.height)
-    problem = PoseProblem(
-        rays, xyz, camera.focal_px, max_error_px, camera.focal_std, **_upright(priors, camera, max_error_px)
-    )
+    # A length that is known is held until the refinement, so that what is known of it is weighed once.
+    focal_std = camera.focal_std if camera.focal_std >= UNKNOWN_FOCAL_STD else 0.0
+    upright = _upright(priors, camera, max_error_px)
+    problem = PoseProblem(rays, xyz, camera.focal_px, max_error_px, focal_std, **upright)
     (first,) = yield [problem]
     if first is None:
         return NoPose("unsolved")
