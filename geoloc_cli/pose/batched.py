@@ -7,7 +7,8 @@ and one kind are solved together, in groups that fit `max_memory_mib`: neither t
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Literal
 
@@ -80,12 +81,35 @@ def solve_poses(problems: Sequence[PoseProblem], options: RobustOptions | None =
     options.check()
     device = choose(options.device).name
     answers = [PoseAnswer("too_few")] * len(problems)
-    with torch.inference_mode():
-        for kind, group in _groups(problems, options, device):
-            batch = batched(problems, group, device)
-            for i, answer in zip(group, _solved(batch, kind, problems, options), strict=True):
-                answers[i] = answer
+    groups = list(_groups(problems, options, device))
+
+    def work(group: tuple[Kind, list[int]]) -> list[PoseAnswer]:
+        with torch.inference_mode():
+            return _solved(batched(problems, group[1], device), group[0], problems, options)
+
+    for (_, members), found in zip(groups, _spread(work, groups, device), strict=True):
+        for i, answer in zip(members, found, strict=True):
+            answers[i] = answer
     return answers
+
+
+def _spread(
+    work: Callable[[tuple[Kind, list[int]]], list[PoseAnswer]], groups: list[tuple[Kind, list[int]]], device: str
+) -> list[list[PoseAnswer]]:
+    """On a CPU, a thread for each group, and of each group's operations one: these are short, and sharing them costs
+    more than it saves (ten times, where something else runs on the same cores).
+    """
+    if device != "cpu":
+        return [work(group) for group in groups]
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        if threads == 1 or len(groups) < 2:
+            return [work(group) for group in groups]
+        with ThreadPoolExecutor(threads) as pool:
+            return list(pool.map(work, groups))
+    finally:
+        torch.set_num_threads(threads)
 
 
 def kind_of(problem: PoseProblem) -> Kind:
