@@ -80,6 +80,6 @@ def _parts(poses: Tensor, by: Design) -> list[tuple[Tensor, Design]]:
 
 
 def _in_parts(values: Tensor, poses: Tensor, by: Design) -> tuple[Tensor, ...]:
-    if poses.device.type != "cpu":
-        return (values,)
-    return values.split(max(1, _CACHED // (poses.shape[1] * by[1].shape[-1])))
+    problems = max(1, _CACHED // (poses.shape[1] * by[1].shape[-1])) if poses.device.type == "cpu" else len(values)
+    parts: tuple[Tensor, ...] = values.split(problems)
+    return parts

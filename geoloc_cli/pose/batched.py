@@ -183,13 +183,12 @@ def _solved(batch: Batch, kind: Kind, problems: Sequence[PoseProblem], options: 
 def _surprising(batch: Batch, inliers: Tensor, size: int) -> Tensor:
     """(B, M) bool: whether fewer than one pose is expected to gather so many of a problem's pairs by chance.
 
-    The number of false alarms of `retrieval/verify.py`, (n - s) C(n, k) C(k, s) alpha^(k - s), with k of n pairs and
-    samples of s.
+    That is C(n, s) C(n - s, k - s) alpha^(k - s) for k of n pairs and samples of s: `retrieval/verify.py` without its
+    factor for trying every k, which a handful of pairs cannot pay.
     """
     n, k = batch.count[:, None].double(), inliers.double()
     ways = torch.lgamma(n + 1) - torch.lgamma(n - k + 1) - torch.lgamma(k - size + 1).nan_to_num()
-    ways = ways - math.lgamma(size + 1) + (n - size).log()
-    return (inliers > size) & (ways + (k - size) * batch.alpha[:, None].log() < 0)
+    return (inliers > size) & (ways - math.lgamma(size + 1) + (k - size) * batch.alpha[:, None].log() < 0)
 
 
 def _weights(score: Tensor, errors: Tensor, inside: Tensor) -> Tensor:

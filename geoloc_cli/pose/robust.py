@@ -40,7 +40,7 @@ _LEAST_SIGMA_PX = 0.2
 class RobustOptions:
     """`confidence` that a pose with `rival_share` of the best one's support was sampled, too, before a problem ends.
 
-    `max_samples` ends it anyway. Hypotheses are ranked on `subset` matches, and on two and four times as many where
+    `max_samples` ends it anyway. Hypotheses are ranked on `subset` matches, and on two and eight times as many where
     many samples were not enough: of 5 % right matches, 64 hold three, and half of the good hypotheses see none of
     these. The best `shortlist` of a tile are ranked on all matches, and of these the best `modes` that differ are
     polished. `max_memory_mib` bounds the working set; answers do not depend on it.
@@ -119,7 +119,7 @@ def _round(
     """The best poses after these tiles of samples more, and (B,) the number of inliers of the best one."""
     by = design(batch.rays, batch.points, batch.whiten)
     length = batch.rays.shape[-1]
-    short = min(options.subset * (1 if drawn < _FEW_SAMPLES[0] else 2 if drawn < _FEW_SAMPLES[1] else 4), length)
+    short = min(options.subset * (1 if drawn < _FEW_SAMPLES[0] else 2 if drawn < _FEW_SAMPLES[1] else 8), length)
     seen = by
     if short < length:
         chance = uniforms(options.seed, 0, short).to(batch.rays) + torch.arange(short).to(batch.rays)
