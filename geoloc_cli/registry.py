@@ -101,6 +101,13 @@ BUILTIN: tuple[Backend, ...] = (
     ),
     Backend(
         "solver",
+        "auto",
+        "geoloc_cli.pose.solve_auto:AutoSolver",
+        "poselib, or torch where a GPU or `doctor --bench` says that it is faster",
+        licence="BSD-3-Clause (PoseLib)",
+    ),
+    Backend(
+        "solver",
         "poselib",
         "geoloc_cli.pose.solve:PoseLibSolver",
         "a pose of 2D-3D pairs by PoseLib's LO-RANSAC; fast",

@@ -37,7 +37,10 @@ def locate(
         "vlad", "--retriever", metavar="NAME", help="How candidates are found: vlad, or cann; see `geoloc backends`."
     ),
     solver: str = typer.Option(
-        "poselib", "--solver", metavar="NAME", help="How poses are solved: poselib, or pycolmap; see `geoloc backends`."
+        "auto",
+        "--solver",
+        metavar="NAME",
+        help="How poses are solved: auto, torch for many at once, poselib, or pycolmap; see `geoloc backends`.",
     ),
     matcher: str = options.MATCHER,
     top_k: int = typer.Option(15, "--top-k", min=1, help="Candidates that are retrieved and verified."),

@@ -47,7 +47,7 @@ class PoseStage:
         index: Index,
         maps: Maps,
         override: CameraOverride | None = None,
-        solver: str = "poselib",
+        solver: str = "auto",
         matcher: str = "mutual-nn",
     ) -> None:
         """solver, matcher: the names of backends of these kinds, with options if any."""
@@ -96,13 +96,11 @@ class PoseStage:
     def _posed(self, fix: Fix, features: LocalFeatures, verified: Sequence[str]) -> Asking[Fix]:
         reason, unplaced = "not_in_map", None
         photo = read_photo(fix.photo)
-        name_of, matcher, options = self._solver.name, self._matcher, self._options
+        load, matcher, options = self._load, self._matcher, self._options
         for name, component in self._maps(verified):
             cameras = self.cameras(photo, features.width, features.height, component)
             priors = _priors(photo, fix, verified, component)
-            found = yield from estimate_pose(
-                features, cameras, verified, component, self._load, name_of, matcher, options, priors
-            )
+            found = yield from estimate_pose(features, cameras, verified, component, load, matcher, options, priors)
             if isinstance(found, NoPose):
                 reason = found.reason if reason == "not_in_map" else reason
             elif component.georeference is not None:
@@ -191,7 +189,7 @@ def _disagrees(fix: Fix, lat: float, lon: float) -> bool:
 
 
 def stage_spec(
-    map: str | None, override: CameraOverride | None, solver: str = "poselib", matcher: str = "mutual-nn"
+    map: str | None, override: CameraOverride | None, solver: str = "auto", matcher: str = "mutual-nn"
 ) -> dict[str, Any]:
     """What a worker needs to build the stage, as plain JSON; without a map, maps are made on demand.
 

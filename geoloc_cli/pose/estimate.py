@@ -84,7 +84,6 @@ def estimate_pose(
     verified: Sequence[str],
     component: Component,
     load: Callable[[str], LocalFeatures],
-    solver: str,
     matcher: Matcher,
     options: PoseOptions,
     priors: Sequence[PosePrior] = (),
@@ -92,8 +91,8 @@ def estimate_pose(
     """The pose in one component of a map, with the camera that explains most; to be run by `pose/together.py`.
 
     cameras: what may have taken the query, the likeliest first: a later one must explain a tenth more. verified: paths
-    of verified photographs, the best first; load(path): the features of a map's photograph. solver: its name. priors:
-    what else is known of the pose, in the component's frame.
+    of verified photographs, the best first; load(path): the features of a map's photograph. priors: what
+    else is known of the pose, in the component's frame.
     """
     seen = [path for path in verified if path in component.model.images][: options.neighbours]
     if not seen:
@@ -105,7 +104,7 @@ def estimate_pose(
         pairs = pairs_by_looks(query, component.model, neighbours, load, matcher)
         tried = []
         for camera in cameras:
-            tried.append((yield from _solved(features, camera, pairs, component, solver, options, priors)))
+            tried.append((yield from _solved(features, camera, pairs, component, options, priors)))
         found = [answer for answer in tried if isinstance(answer, PoseFound)]
         if not found:
             answers += [answer for answer in tried if isinstance(answer, NoPose)]
@@ -138,7 +137,6 @@ def _solved(
     camera: Camera,
     pairs: Pairs,
     component: Component,
-    solver: str,
     options: PoseOptions,
     priors: Sequence[PosePrior],
 ) -> Asking[PoseFound | NoPose]:
@@ -155,7 +153,7 @@ def _solved(
     (first,) = yield [problem]
     if first is None:
         return NoPose("unsolved")
-    found = _gated(features, camera, rows, problem, first, component, solver, options, priors)
+    found = _gated(features, camera, rows, problem, first, component, options, priors)
     if isinstance(found, NoPose):
         return found
     scaled = replace(problem, rays=rays / first.focal_scale, focal_px=camera.focal_px * first.focal_scale)
@@ -163,12 +161,12 @@ def _solved(
     better = yield from rival(scaled, first.inliers, inside)
     if better == "focal_length" and camera.source != "user":
         unknown = replace(camera, source="default", focal_std=_UNKNOWN_FOCAL_STD)
-        return (yield from _solved(features, unknown, pairs, component, solver, options, priors))
+        return (yield from _solved(features, unknown, pairs, component, options, priors))
     if better is not None:
         return NoPose(better)
     others: list[tuple[float, PoseFound]] = []
     for weight, other in first.others:
-        answer = _gated(features, camera, rows, problem, other, component, solver, options, priors)
+        answer = _gated(features, camera, rows, problem, other, component, options, priors)
         if isinstance(answer, PoseFound) and all(_elsewhere(a, answer, options) for a in [found, *_each(others)]):
             others.append((weight, answer))
     return replace(found, others=tuple(others))
@@ -189,7 +187,6 @@ def _gated(
     problem: PoseProblem,
     first: Solved,
     component: Component,
-    solver: str,
     options: PoseOptions,
     priors: Sequence[PosePrior],
 ) -> PoseFound | NoPose:
@@ -225,4 +222,4 @@ def _gated(
     if worst > options.max_std_share * distance:
         return NoPose("uncertain")
     error_px = float(np.sqrt(np.mean(refined.residuals_px[inside] ** 2)))
-    return PoseFound(component, refined, distinct, asked, error_px, solver, distance)
+    return PoseFound(component, refined, distinct, asked, error_px, first.solver, distance)

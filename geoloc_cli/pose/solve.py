@@ -54,17 +54,19 @@ class PoseProblem:
 class Solved:
     """rotation: (3, 3) cam_from_map; center: (3,) in map; focal_scale over the given; inliers: (N,) bool.
 
-    others: answers that other pairs, or nearly as well the same, give, each with its weight over this one's.
+    solver: its name. others: answers that other pairs give, or nearly as well the same, each with its weight over this
+    one's.
     """
 
     rotation: Floats
     center: Floats
     focal_scale: float
     inliers: Bools
+    solver: str
     others: tuple[tuple[float, Solved], ...] = ()
 
 
-def solve_by(attempt: Attempt, problem: PoseProblem) -> Solved | None:
+def solve_by(attempt: Attempt, problem: PoseProblem, solver: str) -> Solved | None:
     """The pose that gathers most pairs, at the given focal length or at those of the ladder about it.
 
     P3P at thirteen lengths needs three pairs where P4Pf needs four: of 80 % wrong pairs it sees five times as many good
@@ -81,7 +83,7 @@ def solve_by(attempt: Attempt, problem: PoseProblem) -> Solved | None:
             continue
         rotation, translation, inliers = found
         if inliers.sum() >= (_MIN_PAIRS if best is None else best.inliers.sum() + 1):
-            best = Solved(rotation, -rotation.T @ translation, scale, inliers)
+            best = Solved(rotation, -rotation.T @ translation, scale, inliers, solver)
     return best
 
 
@@ -92,7 +94,7 @@ class PoseLibSolver:
 
     def solve(self, problems: Sequence[PoseProblem]) -> list[Solved | None]:
         """None where no pose gathers more pairs than it was made of."""
-        return [solve_by(poselib_pose, problem) for problem in problems]
+        return [solve_by(poselib_pose, problem, self.name) for problem in problems]
 
 
 def poselib_pose(

@@ -15,4 +15,4 @@ class PycolmapSolver:
 
     def solve(self, problems: Sequence[PoseProblem]) -> list[Solved | None]:
         """None where no pose gathers more pairs than it was made of."""
-        return [solve_by(estimate_absolute_pose, problem) for problem in problems]
+        return [solve_by(estimate_absolute_pose, problem, self.name) for problem in problems]

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from geoloc_cli.pose.batched import solve_poses
+from geoloc_cli.pose.batched import PoseAnswer, solve_poses
 from geoloc_cli.pose.robust import RobustOptions
 from geoloc_cli.pose.solve import PoseProblem, Solved
 
@@ -22,13 +23,12 @@ class TorchSolver:
 
     def solve(self, problems: Sequence[PoseProblem]) -> list[Solved | None]:
         """None where no pose gathers more pairs than poses of wrong pairs do by chance."""
-        found: list[Solved | None] = []
-        for answer in solve_poses(problems, self.options):
-            poses = [Solved(pose.rotation, pose.center, pose.focal_scale, pose.inliers) for pose in answer.poses]
-            if not poses:
-                found.append(None)
-                continue
-            weights = [pose.weight / answer.poses[0].weight for pose in answer.poses]
-            others = tuple(zip(weights[1:], poses[1:], strict=True))
-            found.append(Solved(poses[0].rotation, poses[0].center, poses[0].focal_scale, poses[0].inliers, others))
-        return found
+        return [_solved(answer) for answer in solve_poses(problems, self.options)]
+
+
+def _solved(answer: PoseAnswer) -> Solved | None:
+    if not answer.poses:
+        return None
+    best, *rest = (Solved(p.rotation, p.center, p.focal_scale, p.inliers, TorchSolver.name) for p in answer.poses)
+    weights = [pose.weight / answer.poses[0].weight for pose in answer.poses[1:]]
+    return replace(best, others=tuple(zip(weights, rest, strict=True)))

@@ -127,7 +127,7 @@ def test_the_covariance_of_a_pose_is_that_of_its_error(street: ImportedStreet) -
                 kept = rng.permutation(len(found.keypoints))[: len(found.keypoints) // 2]
                 part = LocalFeatures(found.keypoints[kept], found.descriptors[kept], found.width, found.height)
                 asking = estimate_pose(
-                    part, [camera], nearest, components[0], lambda p: index.local(rows[p]), "poselib", by, PoseOptions()
+                    part, [camera], nearest, components[0], lambda p: index.local(rows[p]), by, PoseOptions()
                 )
                 (posed,) = run_together([asking], PoseLibSolver())
                 assert isinstance(posed, PoseFound)

@@ -237,7 +237,7 @@ def test_wrong_matches_give_the_pose_or_none(town: SmallTown, street: Street, wr
             nearest = sorted(images, key=lambda p: math.dist(images[p].center_in_map, query.pose.center_in_enu))[:6]
             part = LocalFeatures(keypoints, local.descriptors, local.width, local.height)
             asking = estimate_pose(
-                part, [camera], nearest, components[0], lambda p: index.local(rows[p]), "poselib", by, PoseOptions()
+                part, [camera], nearest, components[0], lambda p: index.local(rows[p]), by, PoseOptions()
             )
             (posed,) = run_together([asking], PoseLibSolver())
             found.append(posed)

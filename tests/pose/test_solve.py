@@ -34,7 +34,7 @@ def solve(
     return found
 
 
-@pytest.fixture(params=["poselib", "pycolmap", "torch"])
+@pytest.fixture(params=["auto", "poselib", "pycolmap", "torch"])
 def solver(request: pytest.FixtureRequest) -> PoseSolver:
     if request.param == "torch":
         pytest.importorskip("torch", reason="needs torch: make test sets it up")
@@ -44,7 +44,7 @@ def solver(request: pytest.FixtureRequest) -> PoseSolver:
 
 
 def test_both_are_there_by_name() -> None:
-    assert names("solver") == ["poselib", "pycolmap", "torch"]
+    assert names("solver") == ["auto", "poselib", "pycolmap", "torch"]
     with pytest.raises(UnknownBackend, match="did you mean 'poselib'"):
         stage_spec("map", None, "poslib")
 
