@@ -57,6 +57,15 @@ BUILTIN: tuple[Backend, ...] = (
         licence="BSD-3-Clause (weights), Apache-2.0 (kornia)",
     ),
     Backend(
+        "features",
+        "xfeat",
+        "geoloc_cli.features.xfeat:XFeatFeatures",
+        "XFeat by kornia, from a local file of weights; fast",
+        "XFeatOptions",
+        extra="torch",
+        licence="Apache-2.0 (weights and kornia)",
+    ),
+    Backend(
         "matcher",
         "mutual-nn",
         "geoloc_cli.features.match:MutualNearest",
