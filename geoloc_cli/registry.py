@@ -66,6 +66,15 @@ BUILTIN: tuple[Backend, ...] = (
         licence="Apache-2.0 (weights and kornia)",
     ),
     Backend(
+        "features",
+        "superpoint",
+        "geoloc_cli.features.superpoint:SuperPointFeatures",
+        "SuperPoint by transformers, from a local file of weights; for non-commercial research only",
+        "SuperPointOptions",
+        extra="torch",
+        licence="Magic Leap's, for non-commercial research only (weights), Apache-2.0 (transformers)",
+    ),
+    Backend(
         "matcher",
         "mutual-nn",
         "geoloc_cli.features.match:MutualNearest",

@@ -51,6 +51,8 @@ class LearnedFeatures(ABC, Generic[Options]):
 
     name: ClassVar[str]
     libraries: ClassVar[tuple[str, ...]] = ("kornia", "torch")
+    # Both sides that the network sees are multiples of this: what is lacking continues the last row and column.
+    multiple_px: ClassVar[int] = 1
 
     def __init__(self, options: Options) -> None:
         """Raises MissingExtra without torch, WeightsMissing or WeightsMismatch without the model's weights."""
@@ -71,16 +73,18 @@ class LearnedFeatures(ABC, Generic[Options]):
 
     @abstractmethod
     def detect(self, picture: Any) -> tuple[Any, Any, Any]:
-        """picture: tensor (1, 1, H, W) float32 from 0 to 1. Returns tensors: COLMAP's pixels (N, 2), scores (N,) and
-        descriptors (N, D).
+        """picture: tensor (1, 1, H, W) float32 from 0 to 1, H and W multiples of `multiple_px`.
+
+        Returns tensors: COLMAP's pixels (N, 2), scores (N,) and descriptors (N, D).
         """
 
     def extract(self, gray: NDArray[np.uint8]) -> LocalFeatures:
         """gray: (H, W) uint8. Returns at most `max_features`."""
         import torch
 
+        lacking = [(0, -side % self.multiple_px) for side in gray.shape]
         with torch.inference_mode():
-            xy, scores, descriptors = self.detect(as_tensor(gray))
+            xy, scores, descriptors = self.detect(as_tensor(np.pad(gray, lacking, "edge")))
         return as_local(xy, scores, descriptors, gray.shape, self.options.max_features, self.options.min_score)
 
 
@@ -96,15 +100,16 @@ def as_local(
 ) -> LocalFeatures:
     """Tensors (N, 2) of COLMAP's pixels, (N,) and (N, D) of one picture of `shape` (H, W) -> its features.
 
-    Ordered by score, ties by place, so that the order is the same on every run; those at `min_score` or below, or
-    with a number that is none, are left out. Such detectors find neither scale nor orientation: the columns say one
-    pixel and zero radians.
+    Ordered by score, ties by place, so that the order is the same on every run; those at `min_score` or below, beyond
+    the picture, or with a number that is none, are left out. Such detectors find neither scale nor orientation: the
+    columns say one pixel and zero radians.
     """
     height, width = shape
     points = np.asarray(xy.detach().cpu(), np.float32).reshape(-1, 2)
     strength = np.asarray(scores.detach().cpu(), np.float32).reshape(-1)
     looks = np.asarray(descriptors.detach().cpu(), np.float32)
-    sound = np.isfinite(points).all(axis=1) & np.isfinite(looks).all(axis=1) & (strength > min_score)
+    inside = ((points >= 0) & (points <= (width, height))).all(axis=1)
+    sound = inside & np.isfinite(looks).all(axis=1) & (strength > min_score)
     kept = np.flatnonzero(sound)
     order = kept[np.lexsort((points[kept, 0], points[kept, 1], -strength[kept]))][:max_features]
     keypoints = np.zeros((len(order), 4), np.float32)
