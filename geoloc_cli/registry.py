@@ -75,6 +75,15 @@ BUILTIN: tuple[Backend, ...] = (
         licence="Magic Leap's, for non-commercial research only (weights), Apache-2.0 (transformers)",
     ),
     Backend(
+        "features",
+        "disk",
+        "geoloc_cli.features.disk:DiskFeatures",
+        "DISK by kornia, from a local file of weights",
+        "DiskOptions",
+        extra="torch",
+        licence="Apache-2.0 (weights and kornia)",
+    ),
+    Backend(
         "matcher",
         "mutual-nn",
         "geoloc_cli.features.match:MutualNearest",
