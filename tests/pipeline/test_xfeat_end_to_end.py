@@ -39,23 +39,23 @@ def geoloc(*arguments: str | Path) -> list[dict[str, Any]]:
 
 
 def test_a_street_is_located(realdata: Path, tmp_path: Path, weights: Path) -> None:
-    features = f"xfeat?weights={weights / 'xfeat_backbone_kornia.pth'}&max_size_px=640&max_features=2048"
+    features = f"xfeat?weights={weights / 'xfeat_backbone_kornia.pth'}&max_size_px=640&max_features=1024"
     photos = realdata / "lund" / "photos"
-    listed = [photos / f"{i:02d}.jpg" for i in (1, 2, 4, 5, 20, 21)]
+    listed = [photos / f"{i:02d}.jpg" for i in (2, 4, 20)]
     geoloc("index", "build", *listed, "--index", tmp_path / "index", "--features", features)
-    asked = ["--index", tmp_path / "index", "--format", "jsonl", "--explain"]
     matcher = f"lighterglue?weights={weights / 'lighterglue_L3.onnx'}"
-    (learned,) = geoloc("locate", photos / "03.jpg", *asked, "--matcher", matcher)
-    (usual,) = geoloc("locate", photos / "03.jpg", *asked)
-    for fix in (learned, usual):
-        assert fix["status"] == "ok"
-        assert Path(fix["candidates"][0]["photo"]).name in ("02.jpg", "04.jpg")
-    # One step along a walk: the network verifies more than the ratio test leaves.
-    assert learned["candidates"][0]["inliers"] > usual["candidates"][0]["inliers"] > 20
+    asked = ["--index", tmp_path / "index", "--format", "jsonl", "--explain", "--matcher", matcher]
+    (fix,) = geoloc("locate", photos / "03.jpg", *asked)
+    assert fix["status"] == "ok"
+    best = fix["candidates"][0]
+    assert Path(best["photo"]).name in ("02.jpg", "04.jpg")
+    # One step along a walk, and most of what the network matches agrees on it.
+    assert best["inliers"] > 40
+    assert best["inliers"] > 0.5 * best["matches"]
 
 
 def test_a_fountain_is_mapped_and_posed(realdata: Path, tmp_path: Path, weights: Path) -> None:
-    features = f"xfeat?weights={weights / 'xfeat_backbone_kornia.pth'}&max_features=2048"
+    features = f"xfeat?weights={weights / 'xfeat_backbone_kornia.pth'}&max_features=1024"
     matcher = f"lighterglue?weights={weights / 'lighterglue_L3.onnx'}"
     photos = realdata / "fountain" / "photos"
     said = json.loads((realdata / "fountain" / "poses.json").read_text())
@@ -76,5 +76,5 @@ def test_a_fountain_is_mapped_and_posed(realdata: Path, tmp_path: Path, weights:
         np.stack([image.center_in_map for image in images.values()]), np.stack([truth[path] for path in images])
     )
     center = scale * turn @ np.array(fix["pose"]["center_in_map"]) + shift
-    # Keypoints of whole pixels: 7 mm from laser-scanned places with all eleven photographs, 5 m away.
+    # Keypoints are whole pixels, so that of all eleven photographs such poses are 10 mm off, 5 m away.
     assert np.linalg.norm(center - said["0005.jpg"]["center_in_world"]) < 0.03
