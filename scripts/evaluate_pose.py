@@ -1,6 +1,7 @@
 """Maps each real set, poses its held-out photographs in the map, and prints the errors against their known places.
 
     python scripts/evaluate_pose.py [--data ../shared/data] [--sets fountain,fox,...] [--mapper global] [--keep FOLDER]
+        [--features xfeat] [--matcher lighterglue]
 
 Drives the installed `geoloc` as a user would. Where the truth is a pose in a frame of its own (fountain, fox), the map
 is laid over it by one similarity, fitted on the map's own photographs alone. Prints a table and one JSON line.
@@ -86,6 +87,12 @@ def against_poses(
     return places, turns
 
 
+def matching(how: list[str]) -> list[str]:
+    """Those of the options of `map build` that `locate` takes, too."""
+    at = how.index("--matcher")
+    return how[at : at + 2]
+
+
 def mapped(
     name: str, data: Path, folder: Path, lens: list[str], how: list[str]
 ) -> tuple[list[dict[str, Any]], float, float]:
@@ -99,7 +106,8 @@ def mapped(
     geoloc("map", "build", str(photos), "--map", str(folder), "--exclude-list", str(listed), *lens, *how)
     built = time.perf_counter()
     queries = [str(photos / query) for query in split["queries"]]
-    lines = geoloc("locate", *queries, "--map", str(folder), "--pose", "--format", "jsonl", *lens).splitlines()
+    asked = ["--pose", "--format", "jsonl", *matching(how), *lens]
+    lines = geoloc("locate", *queries, "--map", str(folder), *asked).splitlines()
     return [json.loads(line) for line in lines], built - began, time.perf_counter() - built
 
 
@@ -178,7 +186,8 @@ def left_out_in_turn(data: Path, folder: Path, how: list[str]) -> dict[str, Any]
         others = [str(p) for p in photos if p != photo]
         at = folder / photo.stem
         geoloc("map", "build", *others, "--map", str(at), "--cache", str(folder / "cache"), "--quiet", *how)
-        answer = geoloc("locate", str(photo), "--map", str(at), "--pose", "--format", "jsonl", "--quiet")
+        asked = ["--pose", "--format", "jsonl", "--quiet", *matching(how)]
+        answer = geoloc("locate", str(photo), "--map", str(at), *asked)
         fix = json.loads(answer)
         posed += fix["pose"] is not None
         print(f"  {photo.name}: {fix['stage']}, {fix['reason'] or fix['pose']['inliers']}", file=sys.stderr)
@@ -191,9 +200,12 @@ def main() -> None:
     parser.add_argument("--sets", default="fountain,fountain-guessed,fox,seneca,lund,sacre_coeur,seneca-joint")
     parser.add_argument("--mapper", default="incremental", help="as of `geoloc map build`")
     parser.add_argument("--share-camera", default="auto", help="as of `geoloc map build`")
+    parser.add_argument("--features", default="sift", help="as of `geoloc map build`")
+    parser.add_argument("--matcher", default="mutual-nn", help="as of `geoloc map build` and `geoloc locate`")
     parser.add_argument("--keep", type=Path, help="leave the maps in this folder")
     options = parser.parse_args()
     how = ["--mapper", options.mapper, "--share-camera", options.share_camera]
+    how += ["--features", options.features, "--matcher", options.matcher]
     report: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.keep or Path(scratch)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import subprocess
 import sys
@@ -13,10 +12,10 @@ import numpy as np
 import pytest
 
 from geoloc_cli.errors import MissingExtra, UsageError, WeightsMismatch, WeightsMissing
-from geoloc_cli.features.learned import PIXEL_CENTER, as_local, as_tensor
 from geoloc_cli.features.lighterglue import LighterGlueMatcher, LighterGlueOptions
 from geoloc_cli.features.local import LocalFeatures
 from geoloc_cli.features.match import MutualNearest
+from geoloc_cli.features.xfeat import XFeatFeatures, XFeatOptions
 from geoloc_cli.photos.decode import decode_gray
 from geoloc_cli.retrieval.verify import Query, VerifyOptions, verify_pair
 
@@ -127,16 +126,12 @@ def test_locate_refuses_it_for_the_descriptors_of_another(town: SmallTown, reald
 @pytest.mark.realdata
 @pytest.mark.skipif(not HAS_TORCH, reason="needs torch and kornia: make test sets them up")
 def test_on_photographs_it_verifies_more_than_nearest_neighbours(realdata: Path, matcher: LighterGlueMatcher) -> None:
-    torch, feature = (importlib.import_module(name) for name in ("torch", "kornia.feature"))
-    model = feature.XFeat(top_k=1024).eval()
-    state = torch.load(realdata / "weights" / "xfeat" / "xfeat_backbone_kornia.pth", weights_only=True)
-    assert all("fine_matcher" in name for name in model.net.load_state_dict(state, strict=False).missing_keys)
+    weights = str(realdata / "weights" / "xfeat" / "xfeat_backbone_kornia.pth")
+    xfeat = XFeatFeatures(XFeatOptions(weights=weights, max_features=1024))
 
     def described(name: str) -> LocalFeatures:
         gray = decode_gray(str(realdata / "fountain" / "photos" / name), max_size=768).pixels[:480]
-        found = model.detectAndCompute(as_tensor(gray))[0]
-        xy = found["keypoints"] + PIXEL_CENTER
-        return as_local(xy, found["scores"], found["descriptors"], gray.shape, 1024, 0.0)
+        return xfeat.extract(gray)
 
     query, reference = described("0004.jpg"), described("0006.jpg")
     usual, learned = (
