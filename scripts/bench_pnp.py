@@ -1,10 +1,10 @@
 """Poses of many problems at once: our batched solver beside PoseLib and COLMAP, on the CPU and on a GPU.
 
-Each row is one share of wrong pairs: every solver gets the same problems. PoseLib and COLMAP take one after the other on
-one core, and are shared out over all cores by processes; ours takes them together. PoseLib and COLMAP run with their own
-defaults. Milliseconds are those of one problem, the fewest of the runs; success is within 2 degrees and a twentieth of
-the distance. Prints a table and one JSON line. Needs torch; rows of solvers that are not installed are left out, so that
-a machine with torch alone can run it.
+Each row is one share of wrong pairs: every solver gets the same problems. PoseLib and COLMAP take one after the other
+on one core, and are shared out over all cores by processes; ours takes them together. PoseLib and COLMAP run with their
+own defaults. Milliseconds are those of one problem, the fewest of the runs; success is within 2 degrees and a twentieth
+of the distance. Prints a table and one JSON line. Needs torch; solvers that are not installed are left out, so that a
+machine with torch alone can run it.
 
     python scripts/bench_pnp.py
     python scripts/bench_pnp.py --problems 256 --pairs 2000 --wrong 0.6 0.8 0.9

@@ -25,8 +25,8 @@ from geoloc_cli.pose.problems import Batch
 # Samples drawn for each problem at a time: their hypotheses and a part of the matches fill a few megabytes.
 TILE = 512
 _MOST_TILES = 4
-# Samples after which hypotheses are ranked on more matches: of those to come, 20 % and 6 % of the matches may be right.
-_FEW_SAMPLES = TILE, 8192
+# Samples after which hypotheses are ranked on more matches: of those to come, 20 % and 10 % of the matches may be right.
+_FEW_SAMPLES = TILE, 4096
 # The fewest of the best matches that samples are drawn from.
 _LEAST_POOL = 8
 # The nearest matches that a local optimisation sees; its optimum is as good with them as with thousands.
@@ -40,7 +40,7 @@ _LEAST_SIGMA_PX = 0.2
 class RobustOptions:
     """`confidence` that a pose with `rival_share` of the best one's support was sampled, too, before a problem ends.
 
-    `max_samples` ends it anyway. Hypotheses are ranked on `subset` matches, and on two and eight times as many where
+    `max_samples` ends it anyway. Hypotheses are ranked on `subset` matches, and on four and eight times as many where
     many samples were not enough: of 5 % right matches, 64 hold three, and half of the good hypotheses see none of
     these. The best `shortlist` of a tile are ranked on all matches, and of these the best `modes` that differ are
     polished. `max_memory_mib` bounds the working set; answers do not depend on it.
@@ -119,7 +119,7 @@ def _round(
     """The best poses after these tiles of samples more, and (B,) the number of inliers of the best one."""
     by = design(batch.rays, batch.points, batch.whiten)
     length = batch.rays.shape[-1]
-    short = min(options.subset * (1 if drawn < _FEW_SAMPLES[0] else 2 if drawn < _FEW_SAMPLES[1] else 8), length)
+    short = min(options.subset * (1 if drawn < _FEW_SAMPLES[0] else 4 if drawn < _FEW_SAMPLES[1] else 8), length)
     seen = by
     if short < length:
         chance = uniforms(options.seed, 0, short).to(batch.rays) + torch.arange(short).to(batch.rays)
@@ -143,6 +143,9 @@ def _round(
     made, score = (torch.cat(parts, 1) for parts in zip(*listed, strict=True))
     seeds = _different(squared_errors(made, by) < 1.0, score, options.modes)
     made = made.gather(1, seeds[..., None].expand(-1, -1, 12))
+    if drawn:
+        # A pose of few pairs that were right by chance grows with every turn.
+        made = torch.cat([made, packed(best.rotation, best.center, best.scale).float()], 1)
     polished = _optimised(batch, made, by)
     return _kept(best, polished, by, options.modes)
 
