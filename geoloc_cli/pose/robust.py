@@ -25,7 +25,7 @@ from geoloc_cli.pose.problems import Batch
 # Samples drawn for each problem at a time: their hypotheses and a part of the matches fill a few megabytes.
 TILE = 512
 _MOST_TILES = 4
-# Samples after which hypotheses are ranked on more matches: of those to come, 20 % and 10 % of the matches may be right.
+# Samples after which hypotheses are ranked on more matches: of those that are left, few are right.
 _FEW_SAMPLES = TILE, 4096
 # The fewest of the best matches that samples are drawn from.
 _LEAST_POOL = 8
