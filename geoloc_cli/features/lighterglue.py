@@ -23,13 +23,14 @@ class LighterGlueOptions:
 
     `weights` is the ONNX file, by default lighterglue_L3.onnx where weights are looked for, and `weights_sha256` pins
     it. It takes kpts0, kpts1 (1, N, 2), from -1 to 1 along the longer side, and desc0, desc1 (1, N, 64), and gives
-    matches (M, 2) and scores (M,), of which those of `min_score` and below are left out. The first `max_keypoints` of
-    either photo are compared.
+    matches (M, 2) and scores (M,), of which those of `min_score` and below are left out: at the authors' 0.1 the
+    network, which is cut to three of its six layers, bent the map of a street by 20 m, and at 0.5 it did not. The first
+    `max_keypoints` of either photo are compared.
     """
 
     weights: str = ""
     weights_sha256: str = ""
-    min_score: float = 0.1
+    min_score: float = 0.5
     max_keypoints: int = 2048
 
     def check(self) -> None:
