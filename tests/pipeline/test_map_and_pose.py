@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,7 @@ from geoloc_cli.pipeline.posing import stage_spec
 from geoloc_cli.testing.demo import TOWN_AT, query_cameras, street_cameras
 from geoloc_cli.testing.photos import TruePhoto, write_photos
 from geoloc_cli.testing.town import Town
-from geoloc_cli.types import Fix
+from geoloc_cli.types import Failure, Fix
 
 
 @dataclass(frozen=True)
@@ -103,3 +103,36 @@ def test_a_photo_of_another_place_has_no_pose(street: MappedStreet, town: object
     for fix in posed(street, strangers):
         assert fix.status == "unlocated"
         assert fix.pose is None
+
+
+def test_many_photos_at_once_are_posed_as_one_by_one(street: MappedStreet, tmp_path: Path) -> None:
+    """The torch solver is asked for all of a group together: order, strangers and broken files stay what they were."""
+    pytest.importorskip("torch", reason="needs torch: make test sets it up")
+    broken = tmp_path / "broken.jpg"
+    broken.write_bytes(b"\xff\xd8\xff")
+    folder = street.folder / "map"
+    paths = [query.path for query in street.queries]
+    paths.insert(2, str(broken))
+
+    def asked(paths: list[str], solver: str, workers: int) -> list[Fix | Failure]:
+        stage = stage_spec(str(folder), None, solver)
+        return list(locate_photos(index_of(folder), paths, LocateOptions(), LocalPool(workers), pose=stage))
+
+    together = asked(paths, "torch", 2)
+    assert [answer.photo for answer in together] == paths
+    assert isinstance(together[2], Failure)
+    for path, answer, peer in zip(paths, together, asked(paths, "poselib", 1), strict=True):
+        if path == str(broken):
+            continue
+        (alone,) = asked([path], "torch", 1)
+        assert isinstance(answer, Fix)
+        assert isinstance(alone, Fix)
+        assert isinstance(peer, Fix)
+        assert replace(answer, timing_ms={}) == replace(alone, timing_ms={})
+        assert answer.timing_ms["pose"] > 0
+        assert (answer.pose is None) == (peer.pose is None)
+        if answer.pose is not None and peer.pose is not None:
+            assert answer.pose.solver == "torch"
+            # Both are refined from nearly the same inliers.
+            assert np.linalg.norm(np.subtract(answer.pose.center_in_map, peer.pose.center_in_map)) < 0.02
+    assert sum(isinstance(answer, Fix) and answer.pose is not None for answer in together) >= 4

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -225,3 +227,26 @@ def test_padding_follows_from_a_problem_s_own_size() -> None:
 def test_options_out_of_range_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(UsageError):
         replace(RobustOptions(), **wrong).check()  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("max_memory_mib", "count"), [(64, 2000), (128, 8000)])
+def test_the_working_set_stays_within_its_bound(max_memory_mib: int, count: int) -> None:
+    """In a process of its own, whose memory has peaked at what torch itself takes before it begins."""
+    program = (
+        "import resource\n"
+        "from geoloc_cli.pose.batched import solve_poses\n"
+        "from geoloc_cli.pose.robust import RobustOptions\n"
+        "from geoloc_cli.pose.solve import PoseProblem\n"
+        "from geoloc_cli.testing.pairs import known_pairs\n"
+        "def peak_kib(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        f"made = [known_pairs('general', seed, {count}, 0.8, 1.0) for seed in range(16)]\n"
+        "problems = [PoseProblem(t.rays, t.points, t.focal_px, 6.0) for t in made]\n"
+        "small = known_pairs('general', 0, 50, 0.2, 1.0)\n"
+        "solve_poses([PoseProblem(small.rays, small.points, small.focal_px, 6.0)])\n"
+        "before = peak_kib()\n"
+        f"answers = solve_poses(problems, RobustOptions(device='cpu', max_memory_mib={max_memory_mib}))\n"
+        "assert all(answer.poses for answer in answers)\n"
+        "print(peak_kib() - before)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < max_memory_mib * 1024
