@@ -1,7 +1,7 @@
 """Maps each real set, poses its held-out photographs in the map, and prints the errors against their known places.
 
     python scripts/evaluate_pose.py [--data ../shared/data] [--sets fountain,fox,...] [--mapper global] [--keep FOLDER]
-        [--features xfeat] [--matcher lighterglue]
+        [--features xfeat] [--matcher lighterglue] [--solver torch]
 
 Drives the installed `geoloc` as a user would. Where the truth is a pose in a frame of its own (fountain, fox), the map
 is laid over it by one similarity, fitted on the map's own photographs alone. Prints a table and one JSON line.
@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,15 +87,14 @@ def against_poses(
     return places, turns
 
 
-def matching(how: list[str]) -> list[str]:
-    """Those of the options of `map build` that `locate` takes, too."""
-    at = how.index("--matcher")
-    return how[at : at + 2]
+class How(NamedTuple):
+    """Options of `geoloc map build`, and of `geoloc locate`."""
+
+    build: list[str]
+    locate: list[str]
 
 
-def mapped(
-    name: str, data: Path, folder: Path, lens: list[str], how: list[str]
-) -> tuple[list[dict[str, Any]], float, float]:
+def mapped(name: str, data: Path, folder: Path, lens: list[str], how: How) -> tuple[list[dict[str, Any]], float, float]:
     """The fixes of the queries of a set in a map of the rest; seconds of the map and of the queries."""
     split = json.loads((data / "splits.json").read_text())[name]
     photos = data / split["photos"]
@@ -103,15 +102,15 @@ def mapped(
     listed = folder.with_suffix(".txt")
     listed.write_text("".join(f"{query}\n" for query in split["queries"]))
     began = time.perf_counter()
-    geoloc("map", "build", str(photos), "--map", str(folder), "--exclude-list", str(listed), *lens, *how)
+    geoloc("map", "build", str(photos), "--map", str(folder), "--exclude-list", str(listed), *lens, *how.build)
     built = time.perf_counter()
     queries = [str(photos / query) for query in split["queries"]]
-    asked = ["--pose", "--format", "jsonl", *matching(how), *lens]
+    asked = ["--pose", "--format", "jsonl", *how.locate, *lens]
     lines = geoloc("locate", *queries, "--map", str(folder), *asked).splitlines()
     return [json.loads(line) for line in lines], built - began, time.perf_counter() - built
 
 
-def posed_row(name: str, data: Path, folder: Path, poses: Poses, lens: list[str], how: list[str]) -> dict[str, Any]:
+def posed_row(name: str, data: Path, folder: Path, poses: Poses, lens: list[str], how: How) -> dict[str, Any]:
     fixes, build_s, query_s = mapped(name, data, folder, lens, how)
     places, turns = against_poses(open_map(folder)[0].model.images, fixes, poses)
     centers = np.stack([poses[Path(f["photo"]).name][1] for f in fixes])
@@ -129,7 +128,7 @@ def posed_row(name: str, data: Path, folder: Path, poses: Poses, lens: list[str]
     }
 
 
-def placed_row(name: str, data: Path, folder: Path, how: list[str]) -> dict[str, Any]:
+def placed_row(name: str, data: Path, folder: Path, how: How) -> dict[str, Any]:
     fixes, build_s, query_s = mapped(name, data, folder, [], how)
     errors, inside, radii = [], 0, []
     for fix in fixes:
@@ -153,11 +152,11 @@ def placed_row(name: str, data: Path, folder: Path, how: list[str]) -> dict[str,
     }
 
 
-def against_joint(data: Path, folder: Path, how: list[str]) -> dict[str, Any]:
+def against_joint(data: Path, folder: Path, how: How) -> dict[str, Any]:
     """The queries of seneca in a map of the others, against one reconstruction of all, laid over it by the others."""
     photos = data / json.loads((data / "splits.json").read_text())["seneca"]["photos"]
     fixes, _, _ = mapped("seneca", data, folder / "references", [], how)
-    geoloc("map", "build", str(photos), "--map", str(folder / "joint"), *how)
+    geoloc("map", "build", str(photos), "--map", str(folder / "joint"), *how.build)
     joint = open_map(folder / "joint")[0]
     georeference = joint.georeference
     assert georeference is not None
@@ -178,15 +177,15 @@ def against_joint(data: Path, folder: Path, how: list[str]) -> dict[str, Any]:
     }
 
 
-def left_out_in_turn(data: Path, folder: Path, how: list[str]) -> dict[str, Any]:
+def left_out_in_turn(data: Path, folder: Path, how: How) -> dict[str, Any]:
     """Each photograph of sacre_coeur posed in a map of the nine others."""
     photos = sorted(p for p in (data / "sacre_coeur").rglob("*") if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
     posed = 0
     for photo in photos:
         others = [str(p) for p in photos if p != photo]
         at = folder / photo.stem
-        geoloc("map", "build", *others, "--map", str(at), "--cache", str(folder / "cache"), "--quiet", *how)
-        asked = ["--pose", "--format", "jsonl", "--quiet", *matching(how)]
+        geoloc("map", "build", *others, "--map", str(at), "--cache", str(folder / "cache"), "--quiet", *how.build)
+        asked = ["--pose", "--format", "jsonl", "--quiet", *how.locate]
         answer = geoloc("locate", str(photo), "--map", str(at), *asked)
         fix = json.loads(answer)
         posed += fix["pose"] is not None
@@ -202,10 +201,12 @@ def main() -> None:
     parser.add_argument("--share-camera", default="auto", help="as of `geoloc map build`")
     parser.add_argument("--features", default="sift", help="as of `geoloc map build`")
     parser.add_argument("--matcher", default="mutual-nn", help="as of `geoloc map build` and `geoloc locate`")
+    parser.add_argument("--solver", default="auto", help="as of `geoloc locate`")
     parser.add_argument("--keep", type=Path, help="leave the maps in this folder")
     options = parser.parse_args()
-    how = ["--mapper", options.mapper, "--share-camera", options.share_camera]
-    how += ["--features", options.features, "--matcher", options.matcher]
+    made = ["--mapper", options.mapper, "--share-camera", options.share_camera, "--features", options.features]
+    matched = ["--matcher", options.matcher]
+    how = How([*made, *matched], [*matched, "--solver", options.solver])
     report: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.keep or Path(scratch)
