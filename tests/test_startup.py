@@ -9,9 +9,9 @@ HEAVY = ("numpy", "PIL", "faiss", "pycolmap", "h3", "torch", "rich.table", "plat
 
 
 def loaded_by(code: str) -> set[str]:
-    ask = f"import sys\n{code}\nprint('\\n'.join(sys.modules))"
+    ask = f"import sys\n{code}\nprint('MODULES', '\\n'.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
-    return set(done.stdout.split())
+    return set(done.stdout.rpartition("MODULES")[2].split())
 
 
 def test_the_program_is_there_before_anything_heavy() -> None:
