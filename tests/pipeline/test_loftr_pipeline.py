@@ -147,7 +147,7 @@ def test_a_map_is_made_without_the_photos_that_are_gone_and_refused_without_any(
     assert list(report.lost) == [walk[1]]
     assert walk[1] in report.left_out
     Path(walk[0]).unlink()
-    with pytest.raises(UsageError, match="no two of those to be compared can be read: .* or take the matcher"):
+    with pytest.raises(UsageError, match=r"no two of those to be compared can be read: .* or take the matcher"):
         build_map(tmp_path / "map", LocalPool(1), MapOptions(matcher=loftr))
     # What the default compares is in the index.
     assert not build_map(tmp_path / "map", LocalPool(1)).lost
