@@ -35,9 +35,11 @@ class LoftrOptions:
 
     `weights` is the file of the state dict, by default loftr_outdoor.ckpt where weights are looked for, and
     `weights_sha256` pins it. Pictures are compared at `max_size_px` along their longer side: 640 x 480 against the
-    same are 4800 cells squared, 92 MB an array, and that grows with the fourth power of the side. Matches of
-    `min_score` and below are left out, and so are those without a keypoint within `snap_px`, in pixels of the described
-    picture, at either end.
+    same are 4800 cells squared, 92 MB an array, and that grows with the fourth power of the side; a pair took 7 s of
+    one core and 1.5 GB. Matches of `min_score` and below are left out, and so are those without a keypoint within
+    `snap_px`, in pixels of the described picture, at either end: of the cells of a street photo of 1024 px with 1963
+    keypoints of SIFT, 6 % have one within 3 px, 11 % within 4 and 22 % within 6. Networks that were trained on the
+    outdoor pictures fit; the newer indoor ones (indoor_ds_new) encode positions otherwise.
     """
 
     weights: str = ""
