@@ -7,7 +7,7 @@ specs and records travel between processes, built backends never do. Arrays are 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,9 +64,11 @@ class Matcher(Protocol):
     """Pair of photos -> correspondences.
 
     `identity` as that of Features; `options` is None where it takes none. Where its options have them, a stage fills in
-    what nobody stated: `max_ratio`, the ratio test's, and `features`, the backend that described the photos.
+    what nobody stated: `max_ratio`, the ratio test's, and `features`, the backend that described the photos. One that
+    `needs_pictures` is given features with their picture, which is decoded for such a one alone.
     """
 
+    needs_pictures: ClassVar[bool]
     name: str
     identity: str
     options: Any

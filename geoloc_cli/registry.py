@@ -108,6 +108,15 @@ BUILTIN: tuple[Backend, ...] = (
         extra="onnx",
     ),
     Backend(
+        "matcher",
+        "loftr",
+        "geoloc_cli.features.loftr:LoftrMatcher",
+        "LoFTR by kornia, from a local file of weights: the pictures themselves, snapped to keypoints",
+        "LoftrOptions",
+        extra="torch",
+        licence="Apache-2.0 (weights and kornia)",
+    ),
+    Backend(
         "descriptor",
         "vlad",
         "geoloc_cli.descriptors.vlad:VladDescriptor",

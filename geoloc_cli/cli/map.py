@@ -138,6 +138,10 @@ def _made(map: str, workers: int | None, how: MapOptions, quiet: bool, posed: di
             typer.echo(f"  the position of {printable(path)} is not believed", err=True)
         for note in georeference.notes:
             typer.echo(f"  {note}", err=True)
+    for why in list(report.lost.values())[:5]:
+        typer.echo(f"not compared: {printable(why)}", err=True)
+    if len(report.lost) > 5:
+        typer.echo(f"not compared: {len(report.lost) - 5} more of {len(report.lost)}.", err=True)
     if report.left_out:
         typer.echo(f"{len(report.left_out)} photos fit nowhere, such as {printable(report.left_out[0])}.", err=True)
 

@@ -44,6 +44,7 @@ class LighterGlueMatcher:
     """Matches that the network finds likelier than any other of either keypoint."""
 
     name = "lighterglue"
+    needs_pictures = False
 
     def __init__(self, options: LighterGlueOptions | None = None) -> None:
         """Raises MissingExtra without onnxruntime, WeightsMissing or WeightsMismatch without the network."""

@@ -68,6 +68,7 @@ class LightGlueMatcher:
     """Matches that the network finds likelier than any other of either keypoint."""
 
     name = "lightglue"
+    needs_pictures = False
 
     def __init__(self, options: LightGlueOptions | None = None) -> None:
         """Raises MissingExtra without torch, WeightsMissing or WeightsMismatch without the model's weights."""

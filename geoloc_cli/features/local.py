@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +16,14 @@ class LocalFeatures:
         scale in pixels, orientation in radians.
     descriptors: (N, D) uint8, RootSIFT times 512 (`features/sift.py`), or float32 for learned features.
     width, height: size in pixels of the picture that was described, which may be smaller than the photo.
+    picture: (height, width) uint8, that picture in grey, for matchers that compare pictures; an index never keeps it.
     """
 
     keypoints: NDArray[np.float32]
     descriptors: NDArray[np.uint8] | NDArray[np.float32]
     width: int
     height: int
+    picture: NDArray[np.uint8] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.keypoints)
@@ -29,6 +31,8 @@ class LocalFeatures:
             raise ValueError(f"keypoints are (N, 4) float32, not {self.keypoints.shape} {self.keypoints.dtype}")
         if self.descriptors.ndim != 2 or len(self.descriptors) != n:
             raise ValueError(f"descriptors are (N, D) with N = {n}, not {self.descriptors.shape}")
+        if self.picture is not None and self.picture.shape != (self.height, self.width):
+            raise ValueError(f"the picture is {self.height} x {self.width} pixels, not {self.picture.shape}")
 
     def __len__(self) -> int:
         return len(self.keypoints)
@@ -37,7 +41,7 @@ class LocalFeatures:
         """The first `count` keypoints, in their own rows: the largest scales, or the strongest; itself if no more."""
         if len(self) <= count:
             return self
-        return LocalFeatures(self.keypoints[:count], self.descriptors[:count], self.width, self.height)
+        return replace(self, keypoints=self.keypoints[:count], descriptors=self.descriptors[:count])
 
 
 def unit_rows(descriptors: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.float32]:

@@ -32,6 +32,7 @@ class MutualNearest:
     """Matches that are each other's nearest, and clearly nearer than the second."""
 
     name = "mutual-nn"
+    needs_pictures = False
     identity = "1"
 
     def __init__(self, options: MutualNearestOptions | None = None) -> None:

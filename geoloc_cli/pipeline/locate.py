@@ -17,6 +17,7 @@ from geoloc_cli.geo.earth import haversine_m
 from geoloc_cli.index.reader import Circle, Index
 from geoloc_cli.index.rows import IndexedPhoto
 from geoloc_cli.photos.decode import decode_gray
+from geoloc_cli.pipeline.matching import References
 from geoloc_cli.retrieval.position import Neighbour, Place, places
 from geoloc_cli.retrieval.rerank import best_first, final_score, first_scores
 from geoloc_cli.retrieval.verify import Verification, VerifyOptions, verify_candidates
@@ -123,11 +124,26 @@ class Locator:
             prior = self._ask_prior(path) if self._ask_prior else None
             watch.lap("prior")
             features = self._features.extract(picture.pixels)
+            if self._matcher.needs_pictures:
+                features = replace(features, picture=picture.pixels)
             watch.lap("describe")
         except PhotoError as error:
             return Failure(path, error.code, str(error)), None, ()
-        fix, verified = self._search(path, features, near, prior, watch)
+        references = References(self._index, self._matcher)
+        fix, verified = self._search(path, features, near, prior, references, watch)
+        if references.lost and fix.status == "unlocated":
+            return self._not_compared(path, references), None, ()
         return fix, features, verified
+
+    def _not_compared(self, path: str, references: References) -> Failure:
+        """Where nothing was found: it may be on one of the photos that could not be compared."""
+        lost = list(references.lost.values())
+        return Failure(
+            path,
+            lost[0].code,
+            f"The matcher '{self._matcher.name}' compares pictures, and {len(lost)} of the likeliest indexed photos "
+            f"cannot be read: {str(lost[0]).rstrip('.')}; or take the matcher mutual-nn.",
+        )
 
     def _search(
         self,
@@ -135,6 +151,7 @@ class Locator:
         features: LocalFeatures,
         own_near: Sequence[Circle],
         prior: tuple[Belief, PriorGuess] | None,
+        references: References,
         watch: Stopwatch,
     ) -> tuple[Fix, tuple[str, ...]]:
         options = self._options
@@ -153,7 +170,7 @@ class Locator:
         first = first_scores(hits.similarities, away_m, radius)
         order = best_first(list(first))
         watch.lap("rerank")
-        loaders = [lambda row=photos[i].row_id: self._index.local(row) for i in order]
+        loaders = [lambda photo=photos[i]: references.load(photo) for i in order]
         found: list[Verification | None] = [None] * len(photos)
         verified = verify_candidates(features, loaders, options.verify, self._matcher)
         for i, result in zip(order, verified, strict=True):

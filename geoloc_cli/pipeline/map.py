@@ -34,7 +34,7 @@ from geoloc_cli.maps.poses import PosedPhoto
 from geoloc_cli.photos.intrinsics import guess_camera
 from geoloc_cli.photos.lenses import SHARES, lens_keys
 from geoloc_cli.pipeline.georeference import georeferenced
-from geoloc_cli.pipeline.matching import build_matcher, key_of_matcher, pinned
+from geoloc_cli.pipeline.matching import References, build_matcher, key_of_matcher, pinned
 from geoloc_cli.registry import BackendSpec, create
 from geoloc_cli.types import Camera
 
@@ -73,12 +73,16 @@ class MapOptions:
 
 @dataclass(frozen=True, slots=True)
 class MapReport:
-    """What a map holds: registered of all photographs by component, and those in none."""
+    """What a map holds: registered of all photographs by component, and those in none.
+
+    lost: why some of these could not be compared, by path, where the matcher needs their pictures.
+    """
 
     photos: int
     registered: tuple[int, ...]
     left_out: tuple[str, ...]
     georeferences: tuple[Georeference | None, ...]
+    lost: Mapping[str, str]
 
 
 def build_map(
@@ -107,6 +111,15 @@ def build_map(
         away = _apart(poses) if poses else apart_on_earth([photo.position for photo in photos])
         pairs = map_pairs(vectors, away, options.alike, options.near)
         matcher = build_matcher(index, options.matcher, RATIO)
+        references = References(index, matcher)
+        at_hand = {photo.path for photo in references.at_hand(photos)}
+        pairs = [(i, j) for i, j in pairs if photos[i].path in at_hand and photos[j].path in at_hand]
+        lost = {path: str(error) for path, error in references.lost.items()}
+        if lost and not pairs:
+            raise UsageError(
+                f"The matcher '{matcher.name}' compares pictures, and no two of those to be compared can be read: "
+                f"{next(iter(lost.values())).rstrip('.')}; or take the matcher mutual-nn."
+            )
         matches = _matched(folder, work, photos, pairs, matcher, parallel_map, tell)
         cameras = {photo.path: (posed[photo.path].camera if posed else None) or photo.camera for photo in photos}
         keys = lens_keys(cameras, options.share)
@@ -149,7 +162,8 @@ def build_map(
     tell("writing", 0)
     write_map(folder, georeferences, facts, work / "sparse")
     shutil.rmtree(work)
-    return MapReport(len(photos), tuple(len(model.images) for model in found), left_out, tuple(georeferences))
+    registered_in = tuple(len(model.images) for model in found)
+    return MapReport(len(photos), registered_in, left_out, tuple(georeferences), lost)
 
 
 def _apart(poses: Sequence[PosedPhoto]) -> Callable[[NDArray[np.int64]], NDArray[np.float64]]:
@@ -245,19 +259,30 @@ def build_pair_matcher(spec: dict[str, Any]) -> Callable[[list[tuple[int, int]]]
     """In a worker: matches pairs of rows of an index."""
     index = Index.open(spec["index"])
     matcher: Matcher = create("matcher", BackendSpec(**spec["matcher"]))
-    kept: dict[int, tuple[Any, Any]] = {}
+    references = References(index, matcher)
+    kept: dict[int, tuple[Any, Any] | None] = {}
 
-    def prepared(row: int) -> tuple[Any, Any]:
-        """As a query, and as a reference: mostly the same."""
+    def prepared(row: int) -> tuple[Any, Any] | None:
+        """As a query, and as a reference: mostly the same. None where its picture is needed, and has gone meanwhile."""
         if row not in kept:
             if len(kept) > 64:  # 2 MB each
                 kept.clear()
-            local = index.local(row)
+            (photo,) = index.photos([row])
+            local = references.load(photo)
+            if local is None:
+                kept[row] = None
+                return None
             query, reference = local.first(MAX_QUERY), matcher.prepare(local)
             kept[row] = reference if query is local else matcher.prepare(query), reference
         return kept[row]
 
-    return lambda pairs: [matcher.match(prepared(i)[0], prepared(j)[1]) for i, j in pairs]
+    def matched(i: int, j: int) -> NDArray[np.int32]:
+        query, reference = prepared(i), prepared(j)
+        if query is None or reference is None:
+            return np.zeros((0, 2), np.int32)
+        return matcher.match(query[0], reference[1])
+
+    return lambda pairs: [matched(i, j) for i, j in pairs]
 
 
 def _write_matches(work: Path, name: str, matches: Sequence[NDArray[np.int32]]) -> None:

@@ -17,7 +17,7 @@ from geoloc_cli.maps.folder import Component
 from geoloc_cli.maps.stored import from_arrays, to_arrays
 from geoloc_cli.photos.lenses import lens_keys
 from geoloc_cli.pipeline.map import RATIO, adjusted, map_photo, misfit
-from geoloc_cli.pipeline.matching import build_matcher, key_of_matcher
+from geoloc_cli.pipeline.matching import References, build_matcher, key_of_matcher
 from geoloc_cli.store import Store, key_of
 
 # A map is made of the photo that looks most like the query, of those most alike to that one, and of the nearest.
@@ -37,6 +37,7 @@ class LocalMaps:
     def __init__(self, index: Index, store: Store | None, matcher: str = "mutual-nn") -> None:
         self._index, self._store = index, store
         self._matcher = build_matcher(index, matcher, RATIO)
+        self._references = References(index, self._matcher)
         self._photos = {photo.path: photo for photo in index.all_photos()}
         self._by_row = {photo.row_id: photo for photo in self._photos.values()}
         self._keys = lens_keys({photo.path: photo.camera for photo in self._photos.values()})
@@ -50,7 +51,11 @@ class LocalMaps:
                 yield f"{self._index.folder}#{seed}", component
 
     def _about(self, seed: IndexedPhoto) -> Component | None:
-        photos = [seed, *(self._by_row[row] for row in self._index.around(seed.row_id, _ALIKE, _NEAR))]
+        around = [self._by_row[row] for row in self._index.around(seed.row_id, _ALIKE, _NEAR)]
+        # Before the key is made: a map without some of them must not be taken for the one with all.
+        photos = self._references.at_hand([seed, *around])
+        if seed not in photos:
+            return None
         key = key_of(
             recipe=_RECIPE,
             pycolmap=version(),
@@ -98,7 +103,10 @@ class LocalMaps:
     def _matches(self, photos: Sequence[IndexedPhoto]) -> Iterator[tuple[int, int, NDArray[np.int32]]]:
         """Of all with the first, and of those that share most of its keypoints with one another."""
         matcher = self._matcher
-        whole = [self._index.local(photo.row_id) for photo in photos]
+        loaded = [self._references.load(photo) for photo in photos]
+        whole = [local for local in loaded if local is not None]
+        if len(whole) < len(photos):  # gone since a moment ago, when they were at hand
+            return
         references = [matcher.prepare(local) for local in whole]
         queries = [matcher.prepare(local.first(_QUERY_KEYPOINTS)) for local in whole]
         seen = [np.zeros(0, np.int64)]

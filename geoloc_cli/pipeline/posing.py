@@ -19,7 +19,7 @@ from geoloc_cli.photos.intrinsics import CameraOverride
 from geoloc_cli.photos.lenses import lens_keys, stated_key
 from geoloc_cli.pipeline.extract import override_of
 from geoloc_cli.pipeline.map import camera_of
-from geoloc_cli.pipeline.matching import build_matcher
+from geoloc_cli.pipeline.matching import References, build_matcher, pictured
 from geoloc_cli.pipeline.ondemand import LocalMaps
 from geoloc_cli.pose.answer import altitude_of_pose, belief_of, place_of, pose_record
 from geoloc_cli.pose.estimate import NoPose, PoseFound, PoseOptions, estimate_pose
@@ -51,12 +51,12 @@ class PoseStage:
         matcher: str = "mutual-nn",
     ) -> None:
         """solver, matcher: the names of backends of these kinds, with options if any."""
-        self._index, self._maps, self._override = index, maps, override
-        photos = index.all_photos()
-        self._rows = {photo.path: photo.row_id for photo in photos}
-        self._cameras = {photo.path: photo.camera for photo in photos}
+        self._maps, self._override = maps, override
+        self._photos = {photo.path: photo for photo in index.all_photos()}
+        self._cameras = {photo.path: photo.camera for photo in self._photos.values()}
         self._solver, self._options = create("solver", parse(solver)), PoseOptions()
         self._matcher = build_matcher(index, matcher, self._options.max_ratio)
+        self._references = References(index, self._matcher)
 
     def cameras(self, photo: Photo, width: int, height: int, component: Component) -> list[Camera]:
         """What the query's camera may be, at its described size.
@@ -96,6 +96,8 @@ class PoseStage:
     def _posed(self, fix: Fix, features: LocalFeatures, verified: Sequence[str]) -> Asking[Fix]:
         reason, unplaced = "not_in_map", None
         photo = read_photo(fix.photo)
+        if self._matcher.needs_pictures:
+            features = pictured(features, fix.photo)
         load, matcher, options = self._load, self._matcher, self._options
         for name, component in self._maps(verified):
             cameras = self.cameras(photo, features.width, features.height, component)
@@ -111,8 +113,8 @@ class PoseStage:
                 unplaced = unplaced or _unplaced(fix, found, name)
         return unplaced or replace(fix, reason=f"no_pose_{reason}")
 
-    def _load(self, path: str) -> LocalFeatures:
-        return self._index.local(self._rows[path])
+    def _load(self, path: str) -> LocalFeatures | None:
+        return self._references.load(self._photos[path])
 
 
 def _priors(photo: Photo, fix: Fix, verified: Sequence[str], component: Component) -> list[PosePrior]:

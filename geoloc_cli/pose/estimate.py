@@ -83,7 +83,7 @@ def estimate_pose(
     cameras: Sequence[Camera],
     verified: Sequence[str],
     component: Component,
-    load: Callable[[str], LocalFeatures],
+    load: Callable[[str], LocalFeatures | None],
     matcher: Matcher,
     options: PoseOptions,
     priors: Sequence[PosePrior] = (),
@@ -91,7 +91,7 @@ def estimate_pose(
     """The pose in one component of a map, with the camera that explains most; to be run by `pose/together.py`.
 
     cameras: what may have taken the query, the likeliest first: a later one must explain a tenth more. verified: paths
-    of verified photographs, the best first; load(path): the features of a map's photograph. priors: what
+    of verified photographs, the best first; load(path): the features of a map's photograph, if any. priors: what
     else is known of the pose, in the component's frame.
     """
     seen = [path for path in verified if path in component.model.images][: options.neighbours]

@@ -148,24 +148,38 @@ def _center_in_query(
 
 
 def verify_candidates(
-    query: LocalFeatures, references: Sequence[Callable[[], LocalFeatures]], options: VerifyOptions, matcher: Matcher
+    query: LocalFeatures,
+    references: Sequence[Callable[[], LocalFeatures | None]],
+    options: VerifyOptions,
+    matcher: Matcher,
 ) -> list[Verification | None]:
-    """Verifies candidates in the order given, each loaded when its turn comes; None for those that were not needed."""
-    quick = Query(query, matcher, options.quick_query)
+    """Verifies candidates in the order given, each loaded when its turn comes.
+
+    None for those that were not needed, or could not be loaded.
+    """
+    # What comparing pictures takes does not depend on the keypoints.
+    at_first = options.full_query if matcher.needs_pictures else options.quick_query
+    quick = Query(query, matcher, at_first)
     found: list[Verification | None] = [None] * len(references)
     verified = missed = 0
     for i, load in enumerate(references):
         if verified >= options.enough or (verified and missed >= options.patience):
             break
-        found[i] = result = verify_pair(quick, load(), options)
+        reference = load()
+        if reference is None:
+            continue
+        found[i] = result = verify_pair(quick, reference, options)
         held = result.evidence >= options.min_evidence
         verified, missed = verified + held, 0 if held else missed + 1
-    if verified or len(query) <= options.quick_query:
+    if verified or len(query) <= at_first or at_first == options.full_query:
         return found
     promising = sorted(range(len(references)), key=lambda i: -(found[i] or NOTHING).inliers)[: options.retry]
     full = Query(query, matcher, options.full_query)
     for i in promising:
-        result = verify_pair(full, references[i](), options)
+        reference = references[i]()
+        if reference is None:
+            continue
+        result = verify_pair(full, reference, options)
         if result.evidence > (found[i] or NOTHING).evidence:
             found[i] = result
     return found

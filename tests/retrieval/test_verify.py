@@ -131,6 +131,20 @@ def test_stops_when_enough_are_verified_and_retries_only_when_none_is() -> None:
     assert found[0].evidence > 100
 
 
+def test_what_cannot_be_loaded_is_passed_over_and_counts_neither_as_verified_nor_as_missed() -> None:
+    reference, query = pair_under(np.eye(3), 300, 0)
+    references = [lambda: None, lambda: reference, lambda: None, lambda: None, lambda: reference]
+    found = verify_candidates(query, references, VerifyOptions(patience=1), MutualNearest())
+    assert [r is not None for r in found] == [False, True, False, False, True]
+    retried = VerifyOptions(quick_query=8, full_query=4096, retry=5)
+    small = features_at(reference.keypoints[:200, :2].copy(), reference.descriptors[:200].copy())
+    hidden_query = features_at(query.keypoints[::-1, :2].copy(), query.descriptors[::-1].copy())
+    missing, again = verify_candidates(hidden_query, [lambda: None, lambda: small], retried, MutualNearest())
+    assert missing is None
+    assert again is not None
+    assert again.evidence > 100
+
+
 def test_options_are_checked() -> None:
     with pytest.raises(UsageError, match="quick_query"):
         VerifyOptions(quick_query=9, full_query=8).check()
