@@ -5,7 +5,7 @@ by ray over the tolerance in pixels, so that 1 is the tolerance, whatever the le
 is the sum of max(0, 1 - e^2) over the matches before the camera: Torr and Zisserman's MSAC (2000), turned upside down.
 
 W (R X + t - u z) is linear in the twelve numbers of the pose: two products of matrices give it for all hypotheses and
-matches. TF32 would round their factors to 11 bits, half a pixel in a thousand: it stays off here.
+matches. TF32 would round their factors to 11 bits, half a pixel in a thousand: `pose/batched.py` switches it off.
 """
 
 from __future__ import annotations

@@ -100,7 +100,13 @@ def _spread(
     more than it saves (ten times, where something else runs on the same cores).
     """
     if device != "cpu":
-        return [work(group) for group in groups]
+        # TF32 has 11 bits: it would round what is scored to half a pixel in a thousand.
+        precision = torch.get_float32_matmul_precision()
+        torch.set_float32_matmul_precision("highest")
+        try:
+            return [work(group) for group in groups]
+        finally:
+            torch.set_float32_matmul_precision(precision)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -126,7 +132,9 @@ def _groups(problems: Sequence[PoseProblem], options: RobustOptions, device: str
             alike.setdefault((kind, padded(count)), []).append(i)
     groups = []
     for (kind, length), members in alike.items():
-        most = max(1, (options.max_memory_mib << 20) // (_EACH + _EACH_PAIR * length))
+        # Groups that are worked out side by side share what there is.
+        at_once = torch.get_num_threads() if device == "cpu" else 1
+        most = max(1, (options.max_memory_mib << 20) // at_once // (_EACH + _EACH_PAIR * length))
         size = min(most, _CPU_GROUP) if device == "cpu" else most
         groups += [(kind, members[start : start + size]) for start in range(0, len(members), size)]
     return groups
