@@ -48,7 +48,7 @@ def _bench(as_json: bool) -> None:
 
     solver = create("solver", BackendSpec("torch"))
     if not as_json:
-        typer.echo("problems   pairs   poselib ms   torch ms   each problem, six in ten pairs wrong")
+        typer.echo("problems   pairs   focal length   poselib ms   torch ms   each problem, six in ten pairs wrong")
     rows = measure(solver, lambda row: None if as_json else typer.echo(_line(row)))
     kept = keep(rows)
     if as_json:
@@ -58,4 +58,5 @@ def _bench(as_json: bool) -> None:
 
 
 def _line(row: Measured) -> str:
-    return f"{row.problems:8d} {row.pairs:7d} {row.poselib_ms:12.2f} {row.torch_ms:10.2f}"
+    focal = "known" if row.focal_known else "unknown"
+    return f"{row.problems:8d} {row.pairs:7d}   {focal:12} {row.poselib_ms:12.2f} {row.torch_ms:10.2f}"

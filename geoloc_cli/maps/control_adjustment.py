@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from geoloc_cli.maps.colmap import SEED, library, read_reconstruction
 from geoloc_cli.maps.control import Triangulated, triangulate
+from geoloc_cli.maps.mapping import with_priors
 from geoloc_cli.maps.model import MapImage
 from geoloc_cli.maps.similarity import umeyama
 from geoloc_cli.types import Camera
@@ -149,24 +150,8 @@ def _between(survey: Survey, found: Triangulated | None) -> Floats:
 def _solve(model: Any, receivers: Receivers | None, held: Collection[str], constant: Sequence[int]) -> None:
     """One bundle adjustment with points held constant, in whatever frame the adjuster leaves the model."""
     pycolmap = library()
-    config = pycolmap.BundleAdjustmentConfig()
-    positions = receivers.positions if receivers else {}
-    covariance = np.diag(np.array(receivers.std_m if receivers else (1.0, 1.0))[[0, 0, 1]] ** 2)
-    priors: list[Any] = []
-    for image_id, image in model.images.items():
-        config.add_image(image_id)
-        if image.name in held:
-            config.set_constant_cam_intrinsics(image.camera_id)
-        if image.name in positions:
-            priors.append(
-                pycolmap.PosePrior(
-                    pose_prior_id=len(priors),
-                    corr_data_id=image.data_id,
-                    position=np.array(positions[image.name]),
-                    position_covariance=covariance,
-                    coordinate_system=pycolmap.PosePriorCoordinateSystem.CARTESIAN,
-                )
-            )
+    stood = (receivers.positions, receivers.std_m) if receivers else ({}, (1.0, 1.0))
+    config, priors = with_priors(model, held, *stood)
     for point_id in constant:
         config.add_constant_point(point_id)
     options = pycolmap.BundleAdjustmentOptions()

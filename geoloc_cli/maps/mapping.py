@@ -220,6 +220,28 @@ def adjust(
     pycolmap = library()
     model = read_reconstruction(folder)
     model.transform(pycolmap.Sim3d(np.ascontiguousarray(enu_from_map)))
+    config, priors = with_priors(model, held, positions, std_m)
+    options = pycolmap.BundleAdjustmentOptions()
+    options.print_summary = False
+    options.ceres.loss_function_type = pycolmap.LossFunctionType.SOFT_L1
+    prior_options = pycolmap.PosePriorBundleAdjustmentOptions()
+    prior_options.alignment_ransac.random_seed = SEED
+    prior_options.ceres.prior_position_loss_function_type = pycolmap.LossFunctionType.CAUCHY
+    adjuster = pycolmap.create_pose_prior_bundle_adjuster(options, prior_options, config, priors, model)
+    adjuster.solve()
+    model.update_point_3d_errors()
+    model.write_binary(folder)
+
+
+def with_priors(
+    model: Any, held: Collection[str], positions: Mapping[str, tuple[float, float, float]], std_m: tuple[float, float]
+) -> tuple[Any, list[Any]]:
+    """A bundle adjustment of all of a model's images, and what receivers said of where they stood.
+
+    held: paths of the images whose intrinsics stay; positions: by path, in the model's frame; std_m: their
+    horizontal and vertical deviation.
+    """
+    pycolmap = library()
     config = pycolmap.BundleAdjustmentConfig()
     covariance = np.diag([std_m[0] ** 2, std_m[0] ** 2, std_m[1] ** 2])
     priors: list[Any] = []
@@ -239,13 +261,4 @@ def adjust(
                     coordinate_system=pycolmap.PosePriorCoordinateSystem.CARTESIAN,
                 )
             )
-    options = pycolmap.BundleAdjustmentOptions()
-    options.print_summary = False
-    options.ceres.loss_function_type = pycolmap.LossFunctionType.SOFT_L1
-    prior_options = pycolmap.PosePriorBundleAdjustmentOptions()
-    prior_options.alignment_ransac.random_seed = SEED
-    prior_options.ceres.prior_position_loss_function_type = pycolmap.LossFunctionType.CAUCHY
-    adjuster = pycolmap.create_pose_prior_bundle_adjuster(options, prior_options, config, priors, model)
-    adjuster.solve()
-    model.update_point_3d_errors()
-    model.write_binary(folder)
+    return config, priors

@@ -16,7 +16,7 @@ from geoloc_cli.pipeline.describer import build_descriptor, features_of
 from geoloc_cli.pipeline.locate import LocateOptions, Locator, Looked, asks_for_pose
 from geoloc_cli.pipeline.matching import build_matcher
 from geoloc_cli.pipeline.posing import PoseStage, build_stage
-from geoloc_cli.pose.solve_auto import gpu_likely, read_table
+from geoloc_cli.pose.solve_auto import batches_pay
 from geoloc_cli.registry import create, parse
 from geoloc_cli.retrieval.verify import VerifyOptions
 from geoloc_cli.types import Belief, Failure, Fix, PriorGuess
@@ -24,6 +24,8 @@ from geoloc_cli.types import Belief, Failure, Fix, PriorGuess
 Pose = Callable[[Fix, LocalFeatures, Sequence[str]], Fix]
 # Photos whose poses are worked out together: enough to fill a device, few enough to show progress.
 _GROUP = 64
+# Of a photo with ten neighbours in a map.
+_USUAL_PAIRS = 1000
 
 
 def locate_photos(
@@ -64,7 +66,7 @@ def locate_photos(
 def takes_many(solver: str) -> bool:
     """Whether a solver of this name, with options if any, gains by being asked for many photos at once."""
     name = parse(solver).name
-    return name == "torch" or (name == "auto" and (gpu_likely() or bool(read_table())))
+    return name == "torch" or (name == "auto" and batches_pay(_GROUP, _USUAL_PAIRS))
 
 
 def _posed(looked: Iterable[Looked | Failure], stage: PoseStage) -> Iterator[Fix | Failure]:

@@ -1,9 +1,10 @@
 """Which solver for which batch: by device, number of problems and their size, from what was measured on this machine.
 
 PoseLib takes problems one at a time and is done with an easy one in a millisecond; our own batches pay where there are
-many, and on a GPU. Where the two meet is a fact of the machine: `geoloc doctor --bench` measures it, and writes it to
+many, on a GPU, and where the focal length is unknown, for which PoseLib is asked at thirteen lengths. Where the two
+meet is a fact of the machine: `geoloc doctor --bench` measures it, and writes it to
 `solvers.json` in the user's cache. Without that file a GPU gets whatever is more than one problem, and a CPU nothing:
-on two cores PoseLib was faster wherever fewer than nine in ten pairs were wrong, which nobody knows beforehand.
+what a batch gains there, the seconds of loading torch cost again.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class Measured:
 
     problems: int
     pairs: int
+    focal_known: bool
     poselib_ms: float
     torch_ms: float
 
@@ -46,12 +48,20 @@ class AutoSolver:
         self._batched: PoseSolver | None = None
 
     def solve(self, problems: Sequence[PoseProblem]) -> list[Solved | None]:
-        """As the solver that is chosen for so many problems of this size."""
-        return self.chosen(problems).solve(problems)
+        """Each by the solver that is chosen for so many problems of its kind and of this size."""
+        answers: dict[int, Solved | None] = {}
+        for focal_known in (True, False):
+            rows = [i for i, problem in enumerate(problems) if problem.focal_known == focal_known]
+            part = [problems[i] for i in rows]
+            answers |= dict(zip(rows, self.chosen(part).solve(part), strict=True))
+        return [answers[i] for i in range(len(problems))]
 
     def chosen(self, problems: Sequence[PoseProblem]) -> PoseSolver:
-        """The solver of a batch; torch is imported when it is first chosen."""
-        if not problems or not torch_is_faster(len(problems), _typical(problems), self._gpu, self._table):
+        """The solver of a batch of one kind; torch is imported when it is first chosen."""
+        if not problems:
+            return self._one_by_one
+        table = [row for row in self._table if row.focal_known == problems[0].focal_known]
+        if not torch_is_faster(len(problems), _typical(problems), self._gpu, table):
             return self._one_by_one
         if self._batched is None:
             from geoloc_cli.pose.solve_torch import TorchSolver
@@ -78,6 +88,11 @@ def torch_is_faster(problems: int, pairs: int, gpu: bool, table: Sequence[Measur
     return nearest.torch_ms < nearest.poselib_ms
 
 
+def batches_pay(problems: int, pairs: int) -> bool:
+    """Whether so many problems of known focal length are solved faster together."""
+    return torch_is_faster(problems, pairs, gpu_likely(), [row for row in read_table() if row.focal_known])
+
+
 def gpu_likely() -> bool:
     """Whether torch is installed and there is a driver of a CUDA device; imports nothing."""
     return importlib.util.find_spec("torch") is not None and any(path.exists() for path in _DRIVER)
@@ -95,7 +110,13 @@ def read_table() -> list[Measured]:
     try:
         rows = json.loads(table_file().read_text(encoding="utf-8"))["rows"]
         return [
-            Measured(int(row["problems"]), int(row["pairs"]), float(row["poselib_ms"]), float(row["torch_ms"]))
+            Measured(
+                int(row["problems"]),
+                int(row["pairs"]),
+                bool(row["focal_known"]),
+                float(row["poselib_ms"]),
+                float(row["torch_ms"]),
+            )
             for row in rows
             if int(row["problems"]) > 0 and int(row["pairs"]) > 0
         ]
