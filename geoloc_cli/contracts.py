@@ -7,7 +7,7 @@ specs and records travel between processes, built backends never do. Arrays are 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,6 +84,15 @@ class Matcher(Protocol):
         """Of two that were prepared. Returns (M, 2) int32: row of the query's keypoint, row of the reference's; each
         row of the query at most once, and so each of the reference's.
         """
+        ...
+
+
+@runtime_checkable
+class BatchMatcher(Matcher, Protocol):
+    """A matcher that gains by comparing a photo with many others at once."""
+
+    def match_all(self, query: Any, references: Sequence[Any]) -> list[NDArray[np.int32]]:
+        """What `match` returns for each of the references, in their order."""
         ...
 
 

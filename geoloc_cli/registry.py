@@ -92,6 +92,14 @@ BUILTIN: tuple[Backend, ...] = (
     ),
     Backend(
         "matcher",
+        "mutual-nn-torch",
+        "geoloc_cli.features.match_torch:TorchNearest",
+        "the same of a photo and all of its neighbours at once, on the GPU where there is one",
+        "TorchNearestOptions",
+        extra="torch",
+    ),
+    Backend(
+        "matcher",
         "lightglue",
         "geoloc_cli.features.lightglue:LightGlueMatcher",
         "LightGlue by kornia, from a local file of weights",

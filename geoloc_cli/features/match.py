@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from geoloc_cli.contracts import BatchMatcher, Matcher
 from geoloc_cli.errors import UsageError
 from geoloc_cli.features.local import LocalFeatures, unit_rows
 
@@ -46,6 +49,13 @@ class MutualNearest:
     def match(self, query: NDArray[np.float32], reference: NDArray[np.float32]) -> NDArray[np.int32]:
         """Returns (M, 2) int32 rows of query and reference keypoints, each at most once."""
         return match_unit(query, reference, self.options.max_ratio)
+
+
+def match_all(matcher: Matcher, query: Any, references: Sequence[Any]) -> list[NDArray[np.int32]]:
+    """What a matcher finds between a prepared query and each of the prepared references; at once where it can."""
+    if isinstance(matcher, BatchMatcher):
+        return matcher.match_all(query, references)
+    return [matcher.match(query, reference) for reference in references]
 
 
 def match_unit(a: NDArray[np.float32], b: NDArray[np.float32], max_ratio: float) -> NDArray[np.int32]:
