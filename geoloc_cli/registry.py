@@ -94,7 +94,7 @@ BUILTIN: tuple[Backend, ...] = (
         "matcher",
         "mutual-nn-torch",
         "geoloc_cli.features.match_torch:TorchNearest",
-        "the same of a photo and all of its neighbours at once, on the GPU where there is one",
+        "the same of a photo and all of its neighbours at once, for a GPU; slower on a CPU",
         "TorchNearestOptions",
         extra="torch",
     ),

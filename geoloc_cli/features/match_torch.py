@@ -31,7 +31,10 @@ class TorchNearestOptions:
 
 
 class TorchNearest:
-    """The matches of `mutual-nn`, but for pairs of descriptors that are alike to the last digit of a float32."""
+    """The matches of `mutual-nn`, but for pairs of descriptors that are alike to the last digit of a float32.
+
+    For a GPU: on one core of a CPU it takes three times as long (33 aerial photographs 32 s for 11 s, the same poses).
+    """
 
     name = "mutual-nn-torch"
     needs_pictures = False
