@@ -60,6 +60,28 @@ class Descriptor(Protocol):
         ...
 
 
+class PictureDescriptor(Protocol):
+    """One photo -> one vector of unit length, from its picture rather than from its local features.
+
+    `identity` as that of Features; `options` come back with the weights pinned.
+    """
+
+    name: str
+    identity: str
+    options: Any
+    dim: int
+
+    def wanted_px(self) -> int:
+        """The longest side at which it is worth decoding a picture; 0 is its full size."""
+        ...
+
+    def embed(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """pictures: upright RGB, (H, W, 3) uint8 of any sizes. Returns (B, dim) float32 rows of unit length, each the
+        same to 1e-5 in whatever company it comes.
+        """
+        ...
+
+
 class Matcher(Protocol):
     """Pair of photos -> correspondences.
 

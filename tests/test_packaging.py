@@ -33,10 +33,11 @@ ADAPTERS = {
     "h3": {"geo/cells.py"},
     "pi_heif": {"photos/heic.py"},
 }
-# Batches of poses are written in torch throughout: these modules are imported only where it is installed.
+# Batches of poses and networks are written in torch throughout: these modules are imported only where it is there.
 IN_TORCH = {
     *(f"geometry/{name}.py" for name in ("p3p", "polish", "rotation", "sampling", "score", "up2p")),
     *(f"pose/{name}.py" for name in ("batched", "minimal", "problems", "robust", "solve_torch")),
+    *(path.relative_to(PACKAGE).as_posix() for path in (PACKAGE / "descriptors" / "nets").glob("[!_]*.py")),
 }
 # What the command line may load before it knows which command is asked for.
 LIGHT = {"geoloc_cli", "geoloc_cli.types", "geoloc_cli.errors"}

@@ -1,0 +1,203 @@
+"""What learned global descriptors share: upright pictures in, one unit row each out.
+
+A backend is one file that names its options, builds its network and maps the names of its published weights to ours.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from geoloc_cli.device import choose
+from geoloc_cli.errors import RunError, UsageError
+from geoloc_cli.models.weights import fit, load_weights, versions
+
+# The pictures that DINOv2, and most networks of this field, were trained on (ImageNet's).
+IMAGENET_MEAN = "0.485,0.456,0.406"
+IMAGENET_STD = "0.229,0.224,0.225"
+FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
+POLICIES = ("square", "shorter", "longer")
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+# What a picture's numbers do not depend on, or the weights' hash says better.
+_APART = {"weights", "weights_sha256", "device", "precision", "compile", "batch"}
+
+
+@dataclass(frozen=True, slots=True)
+class PictureOptions:
+    """Options that all of them have; each backend gives its authors' values as defaults.
+
+    `weights` is the file of the state dict, by default one of the backend's usual name where weights are looked for
+    (`models/weights.py`), and `weights_sha256` pins it: an index records both. `resize` says what becomes `size_px`
+    long: both sides (square), the shorter or the longer one with the aspect kept; every side is then rounded to what
+    the network divides it by. 0 leaves pictures as large as they are. `filter` is Pillow's, which averages where it
+    reduces. `mean` and `std` of red, green and blue are of a picture from 0 to 1. `batch` pictures of one size are
+    worked on at a time. `precision` is by default float32 on a CPU and half of it on a GPU, in the backbone alone.
+    `compile` spends a minute on a network for each size of pictures, and makes it faster afterwards.
+    """
+
+    weights: str = ""
+    weights_sha256: str = ""
+    size_px: int = 322
+    resize: str = "square"
+    filter: str = "bilinear"
+    mean: str = IMAGENET_MEAN
+    std: str = IMAGENET_STD
+    device: str = "auto"
+    precision: str = "auto"
+    compile: bool = False
+    batch: int = 16
+
+    def check(self) -> None:
+        """Raises UsageError where one is out of range."""
+        if self.size_px and self.size_px < 32:
+            raise UsageError(f"size_px is {self.size_px}; give at least 32 pixels, or 0 for pictures as they are.")
+        for name, there in (("resize", POLICIES), ("filter", tuple(FILTERS)), ("precision", PRECISIONS)):
+            if getattr(self, name) not in there:
+                raise UsageError(f"{name} is {getattr(self, name)!r}; give one of {', '.join(there)}.")
+        numbers("mean", self.mean)
+        if (numbers("std", self.std) <= 0).any():
+            raise UsageError(f"std is {self.std!r}; give three numbers above 0.")
+        if self.batch < 1:
+            raise UsageError(f"batch is {self.batch}; give at least 1.")
+
+
+def numbers(name: str, text: str) -> NDArray[np.float32]:
+    """(3,) float32 of `r,g,b`. Raises UsageError, which names the option, where it is anything else."""
+    try:
+        values = np.array([float(part) for part in text.split(",")], np.float32)
+    except ValueError:
+        values = np.empty(0, np.float32)
+    if values.shape != (3,) or not np.isfinite(values).all():
+        raise UsageError(f"{name} is {text!r}; give three numbers, as in {IMAGENET_MEAN}.")
+    return values
+
+
+Options = TypeVar("Options", bound=PictureOptions)
+
+
+class LearnedDescriptor(ABC, Generic[Options]):
+    """One vector of unit length for each upright picture, by a network.
+
+    Pictures of one size are worked on together. In float32 a row does not depend on its company to 1e-5; in half
+    precision to that precision, since a GPU adds up in another order for another size of a batch.
+    """
+
+    name: ClassVar[str]
+    libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers")
+
+    def __init__(self, options: Options) -> None:
+        """Raises MissingExtra without torch, WeightsMissing or WeightsMismatch without the model's weights."""
+        options.check()
+        owner = f"descriptor '{self.name}'"
+        weights = load_weights(options.weights, options.weights_sha256, self.usual_file(options), owner)
+        import torch
+
+        place = choose(options.device)
+        self._device = place.name
+        self._dtype = getattr(torch, place.dtype if options.precision == "auto" else options.precision)
+        network = fit(self.build(options), replace(weights, state=self.renamed(options, weights.state)), owner)
+        self.dim = int(network.dim)
+        network.to(self._device)
+        network.backbone.to(self._dtype)
+        self._network = torch.compile(network) if options.compile else network
+        self._multiple = self.multiple_px(options)
+        self._mean, self._std = (numbers(key, getattr(options, key)) for key in ("mean", "std"))
+        self.options = replace(options, weights=str(weights.path), weights_sha256=weights.sha256)
+        settings = ", ".join(f"{f.name} {getattr(options, f.name)}" for f in fields(options) if f.name not in _APART)
+        self.identity = f"{versions(*self.libraries)}, weights {weights.sha256}, {settings}"
+
+    @abstractmethod
+    def usual_file(self, options: Options) -> str:
+        """The name under which the weights are published."""
+
+    @abstractmethod
+    def build(self, options: Options) -> Any:
+        """The network, with any weights: a torch module that takes (B, 3, H, W) float32, normalised, and gives
+        (B, dim) float32 unit rows.
+
+        Its `dim` is an int. Its submodule `backbone` is put into half precision on a GPU, takes float32 and gives
+        float32; all else stays in float32.
+        """
+
+    @abstractmethod
+    def renamed(self, options: Options, state: dict[str, Any]) -> dict[str, Any]:
+        """The published tensors under our names; names that are not understood are left as they are."""
+
+    def multiple_px(self, options: Options) -> int:
+        """What both sides of a picture must be a multiple of: the backbone's patch."""
+        return 1
+
+    def wanted_px(self) -> int:
+        """The longest side at which it is worth decoding a picture; 0 is its full size.
+
+        Twice the size of a side where the shorter one counts: pictures of up to 2:1 then lose nothing.
+        """
+        return self.options.size_px * (1 if self.options.resize == "longer" else 2)
+
+    def embed(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """pictures: upright RGB, (H, W, 3) uint8 of any sizes. Returns (B, dim) float32 rows of unit length.
+
+        Raises RunError where half precision overflows.
+        """
+        import torch
+
+        rows = np.zeros((len(pictures), self.dim), np.float32)
+        with torch.inference_mode(), _exact():
+            for members in self._batches(pictures):
+                ready = np.stack([self._prepared(pictures[i]) for i in members])
+                found = self._network(torch.from_numpy(ready).to(self._device))
+                rows[members] = found.float().cpu().numpy()
+        if not np.isfinite(rows).all():
+            raise RunError(f"descriptor '{self.name}' overflows in half precision here; give ?precision=float32.")
+        return rows
+
+    def _batches(self, pictures: Sequence[NDArray[np.uint8]]) -> Iterator[list[int]]:
+        sizes: dict[tuple[int, int], list[int]] = {}
+        for i, picture in enumerate(pictures):
+            sizes.setdefault(self.target(picture.shape[1], picture.shape[0]), []).append(i)
+        for members in sizes.values():
+            for start in range(0, len(members), self.options.batch):
+                yield members[start : start + self.options.batch]
+
+    def target(self, width: int, height: int) -> tuple[int, int]:
+        """The (width, height) at which the network sees a picture of this size."""
+        size, policy = self.options.size_px, self.options.resize
+        if not size:
+            wanted: tuple[float, float] = (width, height)
+        elif policy == "square":
+            wanted = (size, size)
+        else:
+            factor = size / (min if policy == "shorter" else max)(width, height)
+            wanted = (width * factor, height * factor)
+        across, down = (max(1, round(side / self._multiple)) * self._multiple for side in wanted)
+        return across, down
+
+    def _prepared(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """(H, W, 3) uint8 -> (3, H', W') float32, resized and normalised."""
+        size = self.target(picture.shape[1], picture.shape[0])
+        image = Image.fromarray(picture)
+        if image.size != size:
+            image = image.resize(size, FILTERS[self.options.filter])
+        scaled = np.asarray(image, np.float32) / np.float32(255)
+        return np.ascontiguousarray(((scaled - self._mean) / self._std).transpose(2, 0, 1))
+
+
+@contextmanager
+def _exact() -> Iterator[None]:
+    """float32 means float32: TF32 would round the factors to 11 bits; and the same kernels on every run."""
+    import torch
+
+    precision = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(precision)

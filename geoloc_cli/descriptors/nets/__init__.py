@@ -1,0 +1,1 @@
+"""Networks in torch, imported only where it is installed."""
