@@ -25,7 +25,10 @@ KINDS = ("prior", "features", "descriptor", "retriever", "matcher", "solver")
 
 @dataclass(frozen=True, slots=True)
 class Backend:
-    """One row of the table; `options` names the dataclass of its options in the same module, where it has any."""
+    """One row of the table; `options` names the dataclass of its options in the same module, where it has any.
+
+    A plugin's has its options as its class attribute `Options`.
+    """
 
     kind: str
     name: str
@@ -129,11 +132,12 @@ BUILTIN: tuple[Backend, ...] = (
         "vlad",
         "geoloc_cli.descriptors.vlad:VladDescriptor",
         "VLAD of local features, its vocabulary learned from the indexed photos",
+        "VladOptions",
     ),
     Backend(
         "retriever",
-        "vlad",
-        "geoloc_cli.pipeline.retriever:VladRetriever",
+        "global",
+        "geoloc_cli.pipeline.retriever:GlobalRetriever",
         "the index's global descriptor: one vector a photo",
     ),
     Backend(
@@ -247,11 +251,11 @@ def create(kind: str, spec: BackendSpec, defaults: dict[str, Any] | None = None)
         raise UnknownBackend(
             f"{kind} '{row.name}' of {row.source} cannot be imported ({error}); repair or remove that package."
         ) from error
-    if row.options is None:
+    options = getattr(module, row.options) if row.options else getattr(made, "Options", None)
+    if options is None:
         if spec.options:
             raise UnknownBackend(f"{kind} '{row.name}' takes no options, and was given {', '.join(spec.options)}.")
         return made()
-    options = getattr(module, row.options)
     known = {entry.name for entry in dataclasses.fields(options)}
     wanted = {name: value for name, value in (defaults or {}).items() if name in known}
     return made(typed_options(options, wanted | spec.options, f"{kind} '{row.name}'"))

@@ -32,9 +32,9 @@ from geoloc_cli.geo.earth import haversine_m
 from geoloc_cli.index.reader import Circle, Index, SearchResult
 from geoloc_cli.photos.exif import read_photo
 from geoloc_cli.pipeline.build import build_index
-from geoloc_cli.pipeline.describer import features_of
+from geoloc_cli.pipeline.describer import describer_of
 from geoloc_cli.pipeline.locate import LocateOptions, Locator
-from geoloc_cli.pipeline.retriever import VladRetriever
+from geoloc_cli.pipeline.retriever import GlobalRetriever
 from geoloc_cli.retrieval.cann import Axes, CannOptions, CannRetriever
 from geoloc_cli.testing.coloured import nearest_of_each_colour
 from geoloc_cli.types import Fix
@@ -94,13 +94,13 @@ def measured(name: str, index: Index, cache: str, queries: list[str], within_m: 
     asked = truths(queries)
     everywhere = np.array(list(places.values())).T
     nearest = np.array([haversine_m(*place, *everywhere).min() for place in asked])
-    features, max_size_px = features_of(index, cache)
+    describer = describer_of(index, cache)
     rows, first_of = [], {}
-    for retriever in (VladRetriever(), CannRetriever(), ExactRetriever()):
+    for retriever in (GlobalRetriever(), CannRetriever(), ExactRetriever()):
         began = time.perf_counter()
         watched = Watched(retriever.over(index))
         build_s = time.perf_counter() - began
-        locator = Locator(index, features, watched, MutualNearest(), max_size_px, LocateOptions())
+        locator = Locator(index, describer, watched, MutualNearest(), LocateOptions())
         fixes = list(map(locator.locate, queries))
         at_1, at_5 = [], []
         for place, found, near in zip(asked, watched.found, nearest, strict=True):

@@ -130,7 +130,7 @@ def bare(rays: Floats, points: Floats, focal_px: float, max_error_px: float) -> 
 
 def ours(folder: Path, solver: str) -> Callable[[str], Place]:
     spec = {"index": str(index_of(folder)), "options": asdict(LocateOptions()), "priors": [], "cache": None}
-    spec |= {"retriever": "vlad", "matcher": "mutual-nn", "near_of": {}}
+    spec |= {"retriever": "global", "matcher": "mutual-nn", "near_of": {}}
     locate = build_locator({**spec, "pose": stage_spec(str(folder), None, solver)})
 
     def place(path: str) -> Place:

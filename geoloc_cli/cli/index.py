@@ -39,6 +39,8 @@ def build(
     focal_px: float = options.FOCAL_PX,
     fov_deg: float = options.FOV_DEG,
     features: str = options.FEATURES,
+    descriptor: str = options.DESCRIPTOR,
+    dim: int = options.DIM,
     cache: str = options.CACHE,
     workers: int = options.WORKERS,
     quiet: bool = options.QUIET,
@@ -48,7 +50,8 @@ def build(
     Photos that are in the index already, and have not changed, are not done again.
     """
     intrinsics = camera, focal_px, fov_deg
-    if not take_photos(photos, index, exclude_list, positions, intrinsics, cache, workers, quiet, features=features):
+    wanted = options.Described(features, descriptor, dim)
+    if not take_photos(photos, index, exclude_list, positions, intrinsics, cache, workers, quiet, wanted=wanted):
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
@@ -85,11 +88,11 @@ def take_photos(
     quiet: bool,
     *,
     placed: bool = True,
-    features: str | None = None,
+    wanted: options.Described = options.AS_IT_IS,
 ) -> bool:
     """Takes photos into an index, and says what was taken and what was not; placed: only those that have a position.
 
-    features: as `--features` names them; None for those of the index, or the default. False where one was not readable.
+    False where one was not readable.
     """
     from geoloc_cli.engine.local import LocalPool
     from geoloc_cli.photos.positions import read_positions
@@ -108,7 +111,7 @@ def take_photos(
             parallel_map=LocalPool(workers),
             positions=stated,
             camera=camera,
-            describer=spec_for(index, features),
+            describer=spec_for(index, wanted.features, wanted.descriptor, {"dim": wanted.dim} if wanted.dim else None),
             cache=cache,
             placed=placed,
             progress=shown.step,

@@ -34,7 +34,10 @@ def locate(
         None, "--format", metavar="|".join(output.FORMATS), help="Default: table on a terminal, jsonl in a pipe."
     ),
     retriever: str = typer.Option(
-        "vlad", "--retriever", metavar="NAME", help="How candidates are found: vlad, or cann; see `geoloc backends`."
+        "global",
+        "--retriever",
+        metavar="NAME",
+        help="How candidates are found: global, or cann; see `geoloc backends`.",
     ),
     solver: str = typer.Option(
         "auto",

@@ -48,6 +48,8 @@ def build(
         "of one size in a folder, or none.",
     ),
     features: str = options.FEATURES,
+    descriptor: str = options.DESCRIPTOR,
+    dim: int = options.DIM,
     matcher: str = options.MATCHER,
     cache: str = options.CACHE,
     workers: int = options.WORKERS,
@@ -61,8 +63,9 @@ def build(
     how.check()
     index = str(index_of(Path(map)))
     intrinsics = camera, focal_px, fov_deg
+    wanted = options.Described(features, descriptor, dim)
     read = take_photos(
-        photos, index, exclude_list, positions, intrinsics, cache, workers, quiet, placed=False, features=features
+        photos, index, exclude_list, positions, intrinsics, cache, workers, quiet, placed=False, wanted=wanted
     )
     _made(map, workers, how, quiet, None)
     if not read:
@@ -84,6 +87,8 @@ def import_(
     alike: int = typer.Option(8, "--alike", min=1, help="Photos that look most alike, compared with each."),
     near: int = typer.Option(8, "--near", min=0, help="Photos taken nearest, compared with each."),
     features: str = options.FEATURES,
+    descriptor: str = options.DESCRIPTOR,
+    dim: int = options.DIM,
     matcher: str = options.MATCHER,
     cache: str = options.CACHE,
     workers: int = options.WORKERS,
@@ -107,8 +112,9 @@ def import_(
     paths = [photo.path for photo in found.photos]
     intrinsics = camera, focal_px, fov_deg
     index = str(index_of(Path(map)))
+    wanted = options.Described(features, descriptor, dim)
     read = take_photos(
-        paths, index, exclude_list, positions, intrinsics, cache, workers, quiet, placed=False, features=features
+        paths, index, exclude_list, positions, intrinsics, cache, workers, quiet, placed=False, wanted=wanted
     )
     _made(map, workers, MapOptions(alike, near, matcher), quiet, {photo.path: photo for photo in found.photos})
     if not read:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
@@ -37,6 +37,15 @@ FEATURES: Any = typer.Option(
     metavar="NAME[?KEY=VALUE&...]",
     help="Local features, as in 'aliked?weights=aliked-n16.pth' (`geoloc backends`); sift by default.",
 )
+DESCRIPTOR: Any = typer.Option(
+    None,
+    "--descriptor",
+    metavar="NAME[?KEY=VALUE&...]",
+    help="What photos are compared by at first, as in 'megaloc' (`geoloc models list`); vlad by default.",
+)
+DIM: Any = typer.Option(
+    None, "--dim", min=2, help="Numbers in a photo's vector, by principal axes learned from the photos."
+)
 MATCHER: Any = typer.Option(
     "mutual-nn",
     "--matcher",
@@ -52,6 +61,17 @@ CAMERA: Any = typer.Option(
 )
 FOCAL_PX: Any = typer.Option(None, "--focal-px", help="The focal length in pixels of the upright photo.")
 FOV_DEG: Any = typer.Option(None, "--fov-deg", help="The field of view across the longer side, in degrees.")
+
+
+class Described(NamedTuple):
+    """How photos are to be described, as far as the user says; an index that exists keeps the rest."""
+
+    features: str | None = None
+    descriptor: str | None = None
+    dim: int | None = None
+
+
+AS_IT_IS = Described()
 
 _NEAR = re.compile(r"\s*([-+]?[\d.]+)\s*,\s*([-+]?[\d.]+)\s*,\s*([\d.]+)\s*(km|m)?\s*")
 

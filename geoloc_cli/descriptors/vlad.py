@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from geoloc_cli.descriptors.reduction import learn_reduction, reduced
 from geoloc_cli.errors import TooFewFeatures, UsageError
 from geoloc_cli.features.local import LocalFeatures, unit_rows
 
 # Fewer keypoints than this say nothing about a place: the vector would be one word's noise.
 MIN_FEATURES = 8
+_WHITEN = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +74,7 @@ def learn(
     words = cluster((local - mean) @ projection, options.words, options.seed)
     state: dict[str, NDArray[Any]] = {"mean": mean, "projection": projection, "words": words}
     raw = np.stack(list(_training_vectors(chosen, load, state, options, rng)))
-    center = raw.mean(axis=0)
-    raw -= center
-    # The principal axes by way of the samples' Gram matrix, which is the smaller one: X^T u / s for each of its pairs.
-    squares, columns = np.linalg.eigh((raw @ raw.T).astype(np.float64))
-    squares, columns = squares[::-1], columns[:, ::-1]
-    # A third of the samples bounds the rank that can be learned from them; the floor keeps noise from being blown up.
-    rank = int(min(options.dim, max(2, len(raw) // 3), max(1, (squares > squares[0] * 1e-6).sum())))
-    variance = squares[:rank] / len(raw)
-    gain = (variance + 0.1 * variance.mean()) ** -0.25
-    basis = raw.T @ (columns[:, :rank] / np.sqrt(squares[:rank])).astype(np.float32)
-    state |= {"center": center, "whitening": (basis * gain).astype(np.float32)}
+    state |= learn_reduction(raw, options.dim, _WHITEN)
     return state
 
 
@@ -150,6 +142,4 @@ class VladDescriptor:
                 "dark or plain beyond recognition; use a larger or sharper copy."
             )
         local, nearest = _assigned(unit_rows(features.descriptors), self._state)
-        vector = (_pooled(local, nearest, self._state["words"]) - self._state["center"]) @ self._state["whitening"]
-        unit: NDArray[np.float32] = (vector / max(float(np.linalg.norm(vector)), 1e-9)).astype(np.float32)
-        return unit
+        return reduced(_pooled(local, nearest, self._state["words"]), self._state)

@@ -17,6 +17,8 @@ class LocalFeatures:
     descriptors: (N, D) uint8, RootSIFT times 512 (`features/sift.py`), or float32 for learned features.
     width, height: size in pixels of the picture that was described, which may be smaller than the photo.
     picture: (height, width) uint8, that picture in grey, for matchers that compare pictures; an index never keeps it.
+    look: (D,) float32 of unit length, what a descriptor of pictures (`contracts.PictureDescriptor`) makes of the whole,
+        before anything that an index learned; None where the index's vectors are made of the keypoints.
     """
 
     keypoints: NDArray[np.float32]
@@ -24,6 +26,7 @@ class LocalFeatures:
     width: int
     height: int
     picture: NDArray[np.uint8] | None = None
+    look: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         n = len(self.keypoints)
@@ -33,6 +36,8 @@ class LocalFeatures:
             raise ValueError(f"descriptors are (N, D) with N = {n}, not {self.descriptors.shape}")
         if self.picture is not None and self.picture.shape != (self.height, self.width):
             raise ValueError(f"the picture is {self.height} x {self.width} pixels, not {self.picture.shape}")
+        if self.look is not None and (self.look.ndim != 1 or self.look.dtype != np.float32):
+            raise ValueError(f"the look is (D,) float32, not {self.look.shape} {self.look.dtype}")
 
     def __len__(self) -> int:
         return len(self.keypoints)

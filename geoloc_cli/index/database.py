@@ -21,13 +21,15 @@ CREATE TABLE photos (
     taken_at TEXT, cell INTEGER NOT NULL, segment TEXT NOT NULL, offset INTEGER NOT NULL, count INTEGER NOT NULL,
     descriptor_dim INTEGER NOT NULL, descriptor_type TEXT NOT NULL, feature_width INTEGER NOT NULL,
     feature_height INTEGER NOT NULL, crc32 INTEGER NOT NULL, row_crc32 INTEGER NOT NULL,
-    vector_segment TEXT, vector_row INTEGER, attitude TEXT
+    vector_segment TEXT, vector_row INTEGER, attitude TEXT, look_dim INTEGER NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX photos_path ON photos (path);
 CREATE INDEX photos_sha256 ON photos (sha256);
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 INSERT INTO meta VALUES ('generation', '0');
 """
+# Columns that indexes have come to have: an older one is read without them, and grows them when it is written to.
+LATER_COLUMNS = {"attitude": "TEXT", "look_dim": "INTEGER NOT NULL DEFAULT 0"}
 
 
 @contextmanager
@@ -68,8 +70,9 @@ def open_database(folder: Path, *, write: bool) -> sqlite3.Connection:
         try:
             if write:
                 database.execute("PRAGMA synchronous = FULL")
-                if not has_attitudes(database):
-                    database.execute("ALTER TABLE photos ADD COLUMN attitude TEXT")
+                for name, kind in LATER_COLUMNS.items():
+                    if not has_column(database, name):
+                        database.execute(f"ALTER TABLE photos ADD COLUMN {name} {kind}")
             else:
                 database.execute("BEGIN")
             database.execute("SELECT value FROM meta WHERE key = 'generation'").fetchone()
@@ -92,9 +95,9 @@ def _connect(folder: Path, mode: str) -> sqlite3.Connection:
     return database
 
 
-def has_attitudes(database: sqlite3.Connection) -> bool:
-    """Whether photos have a column for how they were held, as those of an index from before it have not."""
-    return any(row[1] == "attitude" for row in database.execute("PRAGMA table_info(photos)"))
+def has_column(database: sqlite3.Connection, name: str) -> bool:
+    """Whether photos have this one of the `LATER_COLUMNS`, as those of an index from before it have not."""
+    return any(row[1] == name for row in database.execute("PRAGMA table_info(photos)"))
 
 
 def generation(database: sqlite3.Connection) -> int:

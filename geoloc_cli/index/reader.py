@@ -43,7 +43,9 @@ class Index:
         self._database = db.open_database(folder, write=False)
         with self._sound():
             self._generation = db.generation(self._database)
-            self._selected = selected(db.has_attitudes(self._database))
+            self._selected = selected(db.has_column(self._database, "attitude"))
+            look_dim = "look_dim" if db.has_column(self._database, "look_dim") else "0"
+            self._extent_columns = f"{_EXTENT_COLUMNS}, {look_dim}"
             self._segments = {
                 name: map_file(folder / "segments", name, size)
                 for name, size in self._database.execute(
@@ -164,7 +166,7 @@ class Index:
         """The local features of a photo, as views of the mapped segment; their checksum is checked at every call."""
         with self._sound():
             row = self._database.execute(
-                f"SELECT {_EXTENT_COLUMNS} FROM photos WHERE row_id = ?", (int(row_id),)
+                f"SELECT {self._extent_columns} FROM photos WHERE row_id = ?", (int(row_id),)
             ).fetchone()
             if row is None:
                 raise ValueError(f"it has no row {row_id}")

@@ -51,7 +51,10 @@ class NewPhoto(PhotoFacts):
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """Where a photo's features lie in their segment: keypoints, then descriptors, from byte `offset` on."""
+    """Where a photo's features lie in their segment: keypoints, descriptors, look, from byte `offset` on.
+
+    look_dim: the length of the look; 0 where there is none.
+    """
 
     segment: str
     offset: int
@@ -61,32 +64,32 @@ class Extent:
     width: int
     height: int
     crc32: int
+    look_dim: int
 
 
 def packed(features: LocalFeatures) -> bytes:
-    """The bytes of local features in a segment: (N, 4) float32, then (N, D), little-endian and row by row."""
-    return features.keypoints.astype("<f4").tobytes() + np.ascontiguousarray(features.descriptors).tobytes()
+    """The bytes of local features in a segment: (N, 4) float32, (N, D) and the look, little-endian and row by row."""
+    look = b"" if features.look is None else features.look.astype("<f4").tobytes()
+    return features.keypoints.astype("<f4").tobytes() + np.ascontiguousarray(features.descriptors).tobytes() + look
 
 
 def unpacked(data: memoryview, extent: Extent) -> LocalFeatures:
     """Views into a segment's bytes; raises ValueError where the extent does not fit them."""
+    kind: np.dtype[Any] = np.dtype(np.uint8 if extent.descriptor_type == "uint8" else "<f4")
+    size = extent.count * extent.descriptor_dim
+    end = extent.count * 16 + size * kind.itemsize
     keypoints: NDArray[np.float32] = np.frombuffer(data, "<f4", extent.count * 4).reshape(-1, 4)
-    rest = data[extent.count * 16 :]
-    shape = (extent.count, extent.descriptor_dim)
-    if extent.descriptor_type == "uint8":
-        return LocalFeatures(
-            keypoints,
-            np.frombuffer(rest, np.uint8, extent.count * shape[1]).reshape(shape),
-            extent.width,
-            extent.height,
-        )
-    floats: NDArray[np.float32] = np.frombuffer(rest, "<f4", extent.count * shape[1]).reshape(shape)
-    return LocalFeatures(keypoints, floats, extent.width, extent.height)
+    descriptors: NDArray[Any] = np.frombuffer(data[extent.count * 16 :], kind, size).reshape(
+        extent.count, extent.descriptor_dim
+    )
+    look: NDArray[np.float32] | None = np.frombuffer(data[end:], "<f4", extent.look_dim) if extent.look_dim else None
+    return LocalFeatures(keypoints, descriptors, extent.width, extent.height, look=look)
 
 
 def packed_size(extent: Extent) -> int:
     """Bytes that an extent spans."""
-    return extent.count * (16 + extent.descriptor_dim * (1 if extent.descriptor_type == "uint8" else 4))
+    descriptor_bytes = extent.descriptor_dim * (1 if extent.descriptor_type == "uint8" else 4)
+    return extent.count * (16 + descriptor_bytes) + 4 * extent.look_dim
 
 
 def to_columns(photo: PhotoFacts) -> tuple[Any, ...]:

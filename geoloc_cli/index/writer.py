@@ -29,7 +29,7 @@ from geoloc_cli.index.rows import ROW_COLUMNS, NewPhoto, packed, row_checksum, t
 _LOCK = "write.lock"
 _INSERT = (
     f"INSERT INTO photos ({ROW_COLUMNS}, cell, segment, offset, count, descriptor_dim, descriptor_type, feature_width, "
-    f"feature_height, crc32, row_crc32) VALUES ({', '.join('?' * 20)})"
+    f"feature_height, crc32, look_dim, row_crc32) VALUES ({', '.join('?' * 21)})"
 )
 
 
@@ -128,7 +128,8 @@ class IndexWriter:
             shape = (len(local), local.descriptors.shape[1], local.descriptors.dtype.name)
             columns, crc32 = to_columns(photo), zlib.crc32(blob)
             checksum = row_checksum(columns, crc32)
-            rows.append((*columns, cell, written.name, offset, *shape, *size, crc32, checksum))
+            look_dim = 0 if local.look is None else len(local.look)
+            rows.append((*columns, cell, written.name, offset, *shape, *size, crc32, look_dim, checksum))
             offset += len(blob)
         with self._transaction():
             self._add_file("features", written)

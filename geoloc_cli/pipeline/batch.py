@@ -12,7 +12,7 @@ from geoloc_cli.contracts import ParallelMap, Prior
 from geoloc_cli.features.local import LocalFeatures
 from geoloc_cli.index.reader import Circle, Index
 from geoloc_cli.photos.exif import read_photo
-from geoloc_cli.pipeline.describer import build_descriptor, features_of
+from geoloc_cli.pipeline.describer import build_descriptor, describer_of
 from geoloc_cli.pipeline.locate import LocateOptions, Locator, Looked, asks_for_pose
 from geoloc_cli.pipeline.matching import build_matcher
 from geoloc_cli.pipeline.posing import PoseStage, build_stage
@@ -36,7 +36,7 @@ def locate_photos(
     priors: Iterable[str] = (),
     cache: str | None = None,
     pose: dict[str, Any] | None = None,
-    retriever: str = "vlad",
+    retriever: str = "global",
     matcher: str = "mutual-nn",
     near_of: dict[str, Circle] | None = None,
 ) -> Iterator[Fix | Failure]:
@@ -52,7 +52,7 @@ def locate_photos(
     spec["near_of"] = {path: asdict(circle) for path, circle in (near_of or {}).items()}
     with Index.open(index) as opened:
         # An index that cannot serve is refused here, once, and not in every worker.
-        features_of(opened)
+        describer_of(opened)
         build_descriptor(opened)
         build_matcher(opened, matcher, options.verify.max_ratio)
     if pose is None or not takes_many(pose["solver"]):
@@ -118,11 +118,11 @@ def _locator(spec: dict[str, Any], index: Index, pose: Pose | None) -> tuple[Loc
     given = dict(spec["options"])
     near = tuple(Circle(**circle) for circle in given.pop("near"))
     options = LocateOptions(near=near, verify=VerifyOptions(**given.pop("verify")), **given)
-    features, max_size_px = features_of(index, spec["cache"])
+    describer = describer_of(index, spec["cache"])
     priors = [create("prior", parse(name)) for name in spec["priors"]]
     search = create("retriever", parse(spec["retriever"])).over(index)
     matcher = build_matcher(index, spec["matcher"], options.verify.max_ratio)
-    locator = Locator(index, features, search, matcher, max_size_px, options, _asker(priors), pose)
+    locator = Locator(index, describer, search, matcher, options, _asker(priors), pose)
     return locator, {path: (Circle(**circle),) for path, circle in spec["near_of"].items()}
 
 

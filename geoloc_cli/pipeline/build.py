@@ -15,8 +15,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from geoloc_cli.contracts import ParallelMap
-from geoloc_cli.descriptors.vlad import MIN_FEATURES, VladOptions, learn
+from geoloc_cli.descriptors.look import learn_look
+from geoloc_cli.descriptors.reduction import ReductionOptions
+from geoloc_cli.descriptors.vlad import MIN_FEATURES, VladDescriptor, VladOptions, learn
 from geoloc_cli.errors import PhotoError, TooFewFeatures, UsageError
+from geoloc_cli.features.local import LocalFeatures
 from geoloc_cli.index.faiss_file import cluster
 from geoloc_cli.index.reader import Index
 from geoloc_cli.index.rows import NewPhoto
@@ -72,7 +75,7 @@ def build_index(
     """
     began = time.perf_counter()
     tell = progress or (lambda stage, done: None)
-    with IndexWriter(folder, describer or spec_for(folder, None)) as writer:
+    with IndexWriter(folder, describer or spec_for(folder)) as writer:
         intake = _Intake(writer, positions, camera, {"cache": cache, "placed": placed}, tell)
         intake.take(paths, parallel_map)
         if writer.known():
@@ -98,7 +101,7 @@ class _Intake:
         tell: Callable[[str, int], None],
     ) -> None:
         self._writer, self._positions, self._tell = writer, positions, tell
-        self._spec: dict[str, Any] = {"features": writer.manifest.describer["features"], **spec}
+        self._spec: dict[str, Any] = {"describer": writer.manifest.describer, **spec}
         if camera is not None:
             self._spec["camera"] = asdict(camera)
         self._known = writer.known()
@@ -169,18 +172,23 @@ def _fault(result: NewPhoto | Failure) -> tuple[str, str, str] | None:
 
 
 def _learn(writer: IndexWriter, tell: Callable[[str, int], None]) -> None:
-    """The second step: the vocabulary, unless the index has one."""
+    """The second step: the vocabulary, or the reduction, unless the index has one."""
     if writer.has_state():
         return
     tell("learning", 0)
     rows = writer.rows_by_content()
-    options = VladOptions(**writer.manifest.describer["descriptor"]["options"])
     with Index.open(writer.folder) as reader:
         try:
-            state = learn(len(rows), lambda i: reader.local(rows[i]), cluster, options)
+            state = _learned(writer.manifest.describer, len(rows), lambda i: reader.local(rows[i]))
         except TooFewFeatures as error:
             raise UsageError(str(error)) from error
     writer.commit_state(state)
+
+
+def _learned(describer: dict[str, Any], count: int, load: Callable[[int], LocalFeatures]) -> dict[str, Any]:
+    if describer["descriptor"]["name"] == VladDescriptor.name:
+        return learn(count, load, cluster, VladOptions(**describer["descriptor"]["options"]))
+    return learn_look(count, load, ReductionOptions(**describer["reduction"]))
 
 
 def _describe(writer: IndexWriter, tell: Callable[[str, int], None]) -> None:

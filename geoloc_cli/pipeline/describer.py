@@ -2,21 +2,62 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from geoloc_cli.contracts import Descriptor, Features
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloc_cli.contracts import Descriptor, Features, PictureDescriptor
+from geoloc_cli.descriptors.cached import CachedDescriptor
+from geoloc_cli.descriptors.look import LookDescriptor
+from geoloc_cli.descriptors.reduction import ReductionOptions
 from geoloc_cli.descriptors.vlad import VladDescriptor, VladOptions
 from geoloc_cli.errors import IndexMismatch, UnknownBackend, UsageError
 from geoloc_cli.features.cached import CachedFeatures
+from geoloc_cli.features.local import LocalFeatures
 from geoloc_cli.features.sift import SiftOptions
 from geoloc_cli.index.manifest import NAME, read_manifest
 from geoloc_cli.index.reader import Index
-from geoloc_cli.registry import BackendSpec, create, parse
+from geoloc_cli.photos.decode import decode_gray, decode_rgb
+from geoloc_cli.registry import BackendSpec, create, parse, typed_options
 from geoloc_cli.store import Store
 
 Spec = dict[str, Any]
+
+# Larger than any picture: decoded at its full size.
+_FULL_PX = 1 << 20
+# Options that change how fast a picture is described, and not what is found.
+_PACE = {"compile", "batch"}
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A photo's upright picture: gray (H, W) uint8, and rgb (H', W', 3) uint8 where a descriptor wants it."""
+
+    gray: NDArray[np.uint8]
+    rgb: NDArray[np.uint8] | None
+
+
+class Describer:
+    """A photo's file -> its local features, with its look where the descriptor is one of pictures."""
+
+    def __init__(self, features: Features, pictures: PictureDescriptor | None) -> None:
+        self.features, self.pictures = features, pictures
+
+    def decode(self, path: str) -> Decoded:
+        """Raises PhotoError's kin."""
+        gray = decode_gray(path, max_size=int(self.features.options.max_size_px)).pixels
+        if self.pictures is None:
+            return Decoded(gray, None)
+        return Decoded(gray, decode_rgb(path, max_size=self.pictures.wanted_px() or _FULL_PX))
+
+    def describe(self, decoded: Decoded) -> LocalFeatures:
+        found = self.features.extract(decoded.gray)
+        if self.pictures is None or decoded.rgb is None:
+            return found
+        return replace(found, look=self.pictures.embed([decoded.rgb])[0])
 
 
 def default_spec() -> dict[str, Spec]:
@@ -27,44 +68,77 @@ def default_spec() -> dict[str, Spec]:
     }
 
 
-def spec_for(folder: str | Path, features: str | None) -> dict[str, Spec]:
-    """The describer for a build into `folder`, with features as `registry.parse` reads them, `aliked?weights=...`.
+def spec_for(
+    folder: str | Path, features: str | None = None, descriptor: str | None = None, reduction: Spec | None = None
+) -> dict[str, Spec]:
+    """The describer for a build into `folder`, by what the user says of it; an index that exists keeps the rest.
 
-    Without any, an index that exists keeps its own, and a new one gets the default. Learned features come back with
-    their file of weights pinned; one that lies elsewhere than when the index was made is still the same.
+    features, descriptor: as `registry.parse` reads them, `aliked?weights=...`; reduction: options of
+    `descriptors/reduction.py`, of which `vlad` takes the `dim` alone. Learned ones come back with their file of weights
+    pinned; one that lies elsewhere than when the index was made is still the same.
     """
     recorded = read_manifest(Path(folder)).describer if (Path(folder) / NAME).exists() else None
-    if features is None:
-        return recorded or default_spec()
-    given = parse(features)
-    options = asdict(create("features", given).options)
-    spec = default_spec() | {"features": {"name": given.name, "options": options}}
-    if recorded is not None and _without_place(recorded) == _without_place(spec):
-        return recorded
-    return spec
+    spec = dict(recorded or default_spec())
+    if features is not None:
+        spec["features"] = _pinned("features", parse(features))
+    if descriptor is not None:
+        spec["descriptor"] = _descriptor_spec(parse(descriptor))
+        spec.pop("reduction", None)
+    spec = _with_reduction(spec, reduction or {})
+    return recorded if recorded is not None and _without_place(recorded) == _without_place(spec) else spec
+
+
+def _descriptor_spec(given: BackendSpec) -> Spec:
+    if given.name == VladDescriptor.name:
+        return {"name": given.name, "options": asdict(typed_options(VladOptions, given.options, "descriptor 'vlad'"))}
+    return _pinned("descriptor", given)
+
+
+def _pinned(kind: str, given: BackendSpec) -> Spec:
+    options = create(kind, given).options
+    return {"name": given.name, "options": {} if options is None else asdict(options)}
+
+
+def _with_reduction(spec: dict[str, Spec], given: Spec) -> dict[str, Spec]:
+    descriptor = spec["descriptor"]
+    if descriptor["name"] != VladDescriptor.name:
+        options = typed_options(ReductionOptions, spec.get("reduction", {}) | given, "reduction")
+        return spec | {"reduction": asdict(options)}
+    strange = sorted(given.keys() - {"dim"})
+    if strange:
+        raise UsageError(f"vlad learns a whitening of its own, and takes no {strange[0]}; give --dim alone.")
+    options = typed_options(VladOptions, descriptor["options"] | given, "descriptor 'vlad'")
+    return spec | {"descriptor": {"name": VladDescriptor.name, "options": asdict(options)}}
 
 
 def _without_place(spec: dict[str, Spec]) -> dict[str, Any]:
-    features = spec["features"]
-    options = {name: value for name, value in features["options"].items() if name != "weights"}
-    return spec | {"features": features | {"options": options}}
+    """Without the options that say where a file lies which another one pins by its hash."""
+    return {part: _placeless(said) if part in ("features", "descriptor") else said for part, said in spec.items()}
 
 
-def build_features(spec: Spec, cache: str | None = None) -> tuple[Features, int]:
-    """The extractor of a spec, and the longest side in pixels at which it wants its pictures.
+def _placeless(said: Spec) -> Spec:
+    options = said["options"]
+    kept = {n: value for n, value in options.items() if f"{n}_sha256" not in options and n not in _PACE}
+    return said | {"options": kept}
 
-    cache: a folder in which features are kept, so that no picture is described twice.
-    """
-    features: Features = create("features", BackendSpec(spec["name"], spec["options"]))
+
+def build_describer(spec: dict[str, Spec], cache: str | None = None) -> Describer:
+    """The describer of a spec; cache: a folder that keeps its findings, so that no picture is described twice."""
+    features: Features = create("features", BackendSpec(**spec["features"]))
+    named = BackendSpec(**spec["descriptor"])
+    pictures: PictureDescriptor | None = None
+    if named.name != VladDescriptor.name:
+        pictures = create("descriptor", named)
     if cache is not None:
         features = CachedFeatures(features, Store(cache))
-    return features, int(features.options.max_size_px)
+        pictures = CachedDescriptor(pictures, Store(cache)) if pictures else None
+    return Describer(features, pictures)
 
 
-def features_of(index: Index, cache: str | None = None) -> tuple[Features, int]:
-    """The extractor that an index's photos were described by. Raises IndexMismatch where this version has none such."""
+def describer_of(index: Index, cache: str | None = None) -> Describer:
+    """What an index's photos were described by. Raises IndexMismatch where this version has none such."""
     try:
-        return build_features(index.manifest.describer["features"], cache)
+        return build_describer(index.manifest.describer, cache)
     except (UnknownBackend, UsageError) as error:
         raise IndexMismatch(
             f"The index in {index.folder} was described as this version cannot ({str(error).rstrip('.')}); use the "
@@ -74,10 +148,5 @@ def features_of(index: Index, cache: str | None = None) -> tuple[Features, int]:
 
 def build_descriptor(index: Index) -> Descriptor:
     """The descriptor of an index, restored from what was learned when it was built."""
-    spec = index.manifest.describer["descriptor"]
-    if spec["name"] != VladDescriptor.name:
-        raise IndexMismatch(
-            f"The index in {index.folder} was made with the descriptor '{spec['name']}', which is not installed here; "
-            "install the package that brings it, or build the index again."
-        )
-    return VladDescriptor(index.state())
+    name = index.manifest.describer["descriptor"]["name"]
+    return VladDescriptor(index.state()) if name == VladDescriptor.name else LookDescriptor(name, index.state())

@@ -10,22 +10,21 @@ from typing import Any
 
 from geoloc_cli.errors import NoPosition, PhotoError, PhotoNotFound
 from geoloc_cli.index.rows import NewPhoto
-from geoloc_cli.photos.decode import decode_gray
 from geoloc_cli.photos.exif import read_photo
 from geoloc_cli.photos.intrinsics import CameraOverride
-from geoloc_cli.pipeline.describer import build_features
+from geoloc_cli.pipeline.describer import build_describer
 from geoloc_cli.types import Camera, Failure, Position
 
 _BLOCK = 1 << 20
 
 
 def build_extractor(spec: dict[str, Any]) -> Callable[[tuple[str, Position | None]], NewPhoto | Failure]:
-    """spec: {"features": {"name", "options"}, "camera": stated intrinsics, "cache": a folder; each if any,
+    """spec: {"describer": that of the index, "camera": stated intrinsics, "cache": a folder; each if any,
     "placed": whether a photo needs a position}.
 
     The result takes a path and a position that wins over the file's own.
     """
-    features, max_size_px = build_features(spec["features"], spec.get("cache"))
+    describer = build_describer(spec["describer"], spec.get("cache"))
     override = override_of(spec.get("camera"))
 
     def extract(item: tuple[str, Position | None]) -> NewPhoto | Failure:
@@ -41,8 +40,7 @@ def build_extractor(spec: dict[str, Any]) -> Callable[[tuple[str, Position | Non
                     f"'{path}' says nowhere where it was taken{why}; state its position in a file and pass it with "
                     "--positions."
                 )
-            picture = decode_gray(path, max_size=max_size_px)
-            local = features.extract(picture.pixels)
+            local = describer.describe(describer.decode(path))
         except PhotoError as error:
             return Failure(path, error.code, str(error))
         return NewPhoto(

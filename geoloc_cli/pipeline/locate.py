@@ -9,14 +9,14 @@ from typing import Literal
 
 import numpy as np
 
-from geoloc_cli.contracts import Features, Matcher, Search
+from geoloc_cli.contracts import Matcher, Search
 from geoloc_cli.errors import PhotoError, TooFewFeatures, UsageError
 from geoloc_cli.features.local import LocalFeatures
 from geoloc_cli.geo.belief import credible_radius_m, from_components, mass_within
 from geoloc_cli.geo.earth import haversine_m
 from geoloc_cli.index.reader import Circle, Index
 from geoloc_cli.index.rows import IndexedPhoto
-from geoloc_cli.photos.decode import decode_gray
+from geoloc_cli.pipeline.describer import Describer
 from geoloc_cli.pipeline.matching import References
 from geoloc_cli.retrieval.position import Neighbour, Place, places
 from geoloc_cli.retrieval.rerank import best_first, final_score, first_scores
@@ -84,10 +84,9 @@ class Locator:
     def __init__(
         self,
         index: Index,
-        features: Features,
+        describer: Describer,
         search: Search,
         matcher: Matcher,
-        max_size_px: int,
         options: LocateOptions | None = None,
         ask_prior: Callable[[str], tuple[Belief, PriorGuess] | None] | None = None,
         pose: Callable[[Fix, LocalFeatures, Sequence[str]], Fix] | None = None,
@@ -96,8 +95,7 @@ class Locator:
 
         pose(fix, features, verified paths) gives a located photo's fix its pose.
         """
-        self._index, self._features, self._retrieve, self._matcher = index, features, search, matcher
-        self._max_size_px = max_size_px
+        self._index, self._describer, self._retrieve, self._matcher = index, describer, search, matcher
         self._options = options or LocateOptions()
         self._options.check()
         self._ask_prior, self._pose = ask_prior, pose
@@ -119,13 +117,13 @@ class Locator:
         """The answer without a pose, and what a pose is made of."""
         watch = Stopwatch()
         try:
-            picture = decode_gray(path, max_size=self._max_size_px)
+            decoded = self._describer.decode(path)
             watch.lap("decode")
             prior = self._ask_prior(path) if self._ask_prior else None
             watch.lap("prior")
-            features = self._features.extract(picture.pixels)
+            features = self._describer.describe(decoded)
             if self._matcher.needs_pictures:
-                features = replace(features, picture=picture.pixels)
+                features = replace(features, picture=decoded.gray)
             watch.lap("describe")
         except PhotoError as error:
             return Failure(path, error.code, str(error)), None, ()

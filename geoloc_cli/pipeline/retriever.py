@@ -10,10 +10,10 @@ from geoloc_cli.index.reader import Circle, Index, SearchResult
 from geoloc_cli.pipeline.describer import build_descriptor
 
 
-class VladRetriever:
+class GlobalRetriever:
     """`contracts.Retriever` by the cosines of the vectors that the index holds."""
 
-    name = "vlad"
+    name = "global"
 
     def over(self, index: Index) -> Search:
         """Raises IndexMismatch where the index was described as this version cannot."""

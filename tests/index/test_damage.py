@@ -19,7 +19,7 @@ from geoloc_cli.errors import IndexDamaged, IndexMismatch, IndexMissing, RunErro
 from geoloc_cli.index.inspect import info, rows, verify
 from geoloc_cli.index.reader import Index
 from geoloc_cli.index.writer import IndexWriter
-from geoloc_cli.pipeline.describer import build_descriptor, default_spec
+from geoloc_cli.pipeline.describer import build_descriptor, default_spec, describer_of
 
 
 def use(index: Path) -> list[tuple[str, float]]:
@@ -76,10 +76,13 @@ def test_another_describer(index: Path) -> None:
     with pytest.raises(IndexMismatch, match="another describer or other options"):
         IndexWriter(index, default_spec())
     manifest = json.loads((index / "manifest.json").read_text())
-    manifest["describer"]["descriptor"]["name"] = "megaloc"
+    manifest["describer"]["descriptor"]["name"] = "unheard-of"
     (index / "manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(IndexMismatch, match="'megaloc', which is not installed here"), Index.open(index) as reader:
-        build_descriptor(reader)
+    with Index.open(index) as reader:
+        with pytest.raises(IndexMismatch, match="not of a descriptor of pictures such as 'unheard-of'"):
+            build_descriptor(reader)
+        with pytest.raises(IndexMismatch, match=r"There is no descriptor 'unheard-of'.*build it again"):
+            describer_of(reader)
 
 
 @pytest.mark.parametrize("suffix", [".features", ".vectors"])

@@ -17,7 +17,7 @@ from geoloc_cli.features.match import MutualNearest, MutualNearestOptions
 from geoloc_cli.index.reader import Index
 from geoloc_cli.maps.folder import index_of, open_map
 from geoloc_cli.photos.decode import decode_gray
-from geoloc_cli.pipeline.describer import features_of
+from geoloc_cli.pipeline.describer import describer_of
 from geoloc_cli.pose.answer import quaternion_wxyz
 from geoloc_cli.pose.estimate import PoseFound, PoseOptions, estimate_pose
 from geoloc_cli.pose.solve import PoseLibSolver
@@ -118,7 +118,7 @@ def test_the_covariance_of_a_pose_is_that_of_its_error(street: ImportedStreet) -
     by = MutualNearest(MutualNearestOptions(max_ratio=0.85))
     with Index.open(index_of(street.map)) as index:
         rows = {photo.path: photo.row_id for photo in index.all_photos()}
-        features, _ = features_of(index, None)
+        features = describer_of(index).features
         for query in street.queries:
             found = features.extract(decode_gray(query.path, max_size=2000).pixels)
             nearest = sorted(rows, key=lambda p: np.linalg.norm(

@@ -26,7 +26,7 @@ from geoloc_cli.geo.earth import haversine_m
 from geoloc_cli.index.reader import Index
 from geoloc_cli.maps.folder import index_of, open_map
 from geoloc_cli.photos.decode import decode_gray
-from geoloc_cli.pipeline.describer import features_of
+from geoloc_cli.pipeline.describer import describer_of
 from geoloc_cli.pose.answer import quaternion_wxyz
 from geoloc_cli.pose.estimate import NoPose, PoseOptions, estimate_pose
 from geoloc_cli.pose.solve import PoseLibSolver
@@ -227,7 +227,7 @@ def test_wrong_matches_give_the_pose_or_none(town: SmallTown, street: Street, wr
     by = MutualNearest(MutualNearestOptions(max_ratio=0.85))
     with Index.open(index_of(street.map)) as index:
         rows = {photo.path: photo.row_id for photo in index.all_photos()}
-        features, _ = features_of(index, None)
+        features = describer_of(index).features
         images = components[0].model.images
         for k, query in enumerate(town.queries):
             local = features.extract(decode_gray(query.path, max_size=2000).pixels)
