@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 from dataclasses import dataclass
 
 from geoloc_cli.errors import ConfigError
+
+VARIABLE = "GEOLOC_DEVICE"
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,12 +19,21 @@ class Device:
     dtype: str
 
 
+def available_cores() -> int:
+    """The cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def choose(wanted: str = "auto") -> Device:
-    """The device of a name: `auto` takes the first GPU that works, else the CPU. Imports torch where it is installed.
+    """The device of a name: `auto` takes the one that GEOLOC_DEVICE names, or the first GPU that works, else the CPU.
+
+    Imports torch where it is installed.
 
     Half precision on a GPU (bfloat16 where the card computes it, since it cannot overflow), float32 on the CPU, where
     half precision is emulated and slower. Raises ConfigError where the device is not there.
     """
+    if wanted == "auto":
+        wanted = os.environ.get(VARIABLE) or "auto"
     if importlib.util.find_spec("torch") is None:
         if wanted in ("auto", "cpu"):
             return Device("cpu", "float32")

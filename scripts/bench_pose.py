@@ -130,11 +130,11 @@ def bare(rays: Floats, points: Floats, focal_px: float, max_error_px: float) -> 
 
 def ours(folder: Path, solver: str) -> Callable[[str], Place]:
     spec = {"index": str(index_of(folder)), "options": asdict(LocateOptions()), "priors": [], "cache": None}
-    spec |= {"retriever": "global", "matcher": "mutual-nn", "near_of": {}}
+    spec |= {"retriever": "global", "matcher": "mutual-nn", "near_of": {}, "ahead": False}
     locate = build_locator({**spec, "pose": stage_spec(str(folder), None, solver)})
 
     def place(path: str) -> Place:
-        fix = locate(path)
+        fix = locate((path, None))
         if not isinstance(fix, Fix) or fix.stage != "pose" or fix.lat is None or fix.lon is None:
             return None
         return fix.lat, fix.lon

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from geoloc_cli.engine.local import default_workers
+from geoloc_cli.device import available_cores
 
 _BASE = ("numpy", "pillow", "faiss-cpu", "pycolmap", "h3", "typer", "rich")
 _EXTRAS = {
@@ -34,6 +34,7 @@ _TIMEOUT_S = 120
 _TORCH_PROBE = """
 import json
 import torch
+from geoloc_cli.device import available_cores
 from geoloc_cli.device import choose
 device = choose()
 cards = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())] if torch.cuda.is_available() else []
@@ -80,7 +81,7 @@ def version_of(package: str) -> str | None:
 
 
 def _machine() -> Finding:
-    text = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {default_workers()} cores"
+    text = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}, {available_cores()} cores"
     return Finding("machine", "ok", text)
 
 

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from itertools import chain, islice
 from typing import Any
 
+from geoloc_cli.device import available_cores
 from geoloc_cli.errors import RunError, UsageError
 from geoloc_cli.types import Failure
 
@@ -28,11 +29,6 @@ _IN_FLIGHT_PER_WORKER = 3
 _THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 _work: Callable[[Any], Any] | None = None
-
-
-def default_workers() -> int:
-    """The cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def resolve(build: str) -> Callable[[dict[str, Any]], Callable[[Any], Any]]:
@@ -46,7 +42,7 @@ class LocalPool:
     """`contracts.ParallelMap` over spawned processes; with one worker, or a single item, in this process."""
 
     def __init__(self, workers: int | None = None) -> None:
-        self.workers = default_workers() if workers is None else workers
+        self.workers = available_cores() if workers is None else workers
         if self.workers < 1:
             raise UsageError(f"{self.workers} workers cannot work; give at least 1.")
 
@@ -106,10 +102,11 @@ def _alone(build: str, spec: str, item: Any) -> Any:
     try:
         return pool.submit(_apply, item).result()
     except BrokenProcessPool:
+        path = str(item[0] if isinstance(item, tuple) else item)
         return Failure(
-            str(item),
+            path,
             "worker_died",
-            f"The process that read '{item}' was killed, by a broken decoder or for want of memory; "
+            f"The process that read '{path}' was killed, by a broken decoder or for want of memory; "
             "convert the photo to another format, or use fewer --workers.",
         )
     finally:

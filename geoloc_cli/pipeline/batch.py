@@ -8,10 +8,15 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from geoloc_cli.contracts import ParallelMap, Prior
+from geoloc_cli.device import available_cores
 from geoloc_cli.features.local import LocalFeatures
 from geoloc_cli.index.reader import Circle, Index
 from geoloc_cli.photos.exif import read_photo
+from geoloc_cli.pipeline.ahead import pays, with_looks
 from geoloc_cli.pipeline.describer import build_descriptor, describer_of
 from geoloc_cli.pipeline.locate import LocateOptions, Locator, Looked, asks_for_pose
 from geoloc_cli.pipeline.matching import build_matcher
@@ -21,6 +26,8 @@ from geoloc_cli.registry import create, parse
 from geoloc_cli.retrieval.verify import VerifyOptions
 from geoloc_cli.types import Belief, Failure, Fix, PriorGuess
 
+# A path, and the photo's look where it has been found.
+Item = tuple[str, NDArray[np.float32] | None]
 Pose = Callable[[Fix, LocalFeatures, Sequence[str]], Fix]
 # Photos whose poses are worked out together: enough to fill a device, few enough to show progress.
 _GROUP = 64
@@ -39,26 +46,39 @@ def locate_photos(
     retriever: str = "global",
     matcher: str = "mutual-nn",
     near_of: dict[str, Circle] | None = None,
+    ahead: bool | None = None,
 ) -> Iterator[Fix | Failure]:
     """One answer for each path, in their order. Raises the index's RunErrors before the first photo is read.
 
     pose: `pipeline.posing.stage_spec`, where poses are asked for.
     retriever, matcher: their names, with options if any, as in `cann?features=1000`; the matcher verifies.
     near_of: where to search first for some of the paths (`pipeline/sequence.py`).
+    ahead: pictures are described in this process and not by the workers; by default where that pays (`ahead.py`).
     """
     create("retriever", parse(retriever))
-    spec = {"index": str(index), "options": asdict(options), "priors": list(priors), "cache": cache, "pose": pose}
+    spec: dict[str, Any] = {
+        "index": str(index),
+        "options": asdict(options),
+        "priors": list(priors),
+        "cache": cache,
+        "pose": pose,
+    }
     spec |= {"retriever": retriever, "matcher": matcher}
     spec["near_of"] = {path: asdict(circle) for path, circle in (near_of or {}).items()}
     with Index.open(index) as opened:
         # An index that cannot serve is refused here, once, and not in every worker.
         describer_of(opened)
         build_descriptor(opened)
+        describer = opened.manifest.describer
         build_matcher(opened, matcher, options.verify.max_ratio)
+    spec["ahead"] = pays(describer) if ahead is None else ahead
+    items: Iterable[Item] = ((path, None) for path in paths)
+    if spec["ahead"]:
+        items = with_looks(paths, lambda path: path, describer, cache, available_cores())
     if pose is None or not takes_many(pose["solver"]):
-        yield from parallel_map("geoloc_cli.pipeline.batch:build_locator", spec, paths)
+        yield from parallel_map("geoloc_cli.pipeline.batch:build_locator", spec, items)
         return
-    looked = parallel_map("geoloc_cli.pipeline.batch:build_looker", spec, paths)
+    looked = parallel_map("geoloc_cli.pipeline.batch:build_looker", spec, items)
     with Index.open(index) as opened:
         yield from _posed(looked, build_stage(pose, opened, cache))
 
@@ -100,25 +120,25 @@ def _groups(looked: Iterable[Looked | Failure], size: int) -> Iterator[list[Look
         yield group
 
 
-def build_locator(spec: dict[str, Any]) -> Callable[[str], Fix | Failure]:
-    """In a worker: opens the index and builds the backends once; the result locates one path at a time."""
+def build_locator(spec: dict[str, Any]) -> Callable[[Item], Fix | Failure]:
+    """In a worker: opens the index and builds the backends once; the result locates one photo at a time."""
     index = Index.open(spec["index"])
     stage = build_stage(spec["pose"], index, spec["cache"]).pose if spec.get("pose") else None
     locator, near_of = _locator(spec, index, stage)
-    return lambda path: locator.locate(path, near_of.get(path, ()))
+    return lambda item: locator.locate(item[0], near_of.get(item[0], ()), item[1])
 
 
-def build_looker(spec: dict[str, Any]) -> Callable[[str], Looked]:
+def build_looker(spec: dict[str, Any]) -> Callable[[Item], Looked]:
     """The same without poses: the result is what they are made of, for whoever works out many at once."""
     locator, near_of = _locator(spec, Index.open(spec["index"]), None)
-    return lambda path: locator.look(path, near_of.get(path, ()))
+    return lambda item: locator.look(item[0], near_of.get(item[0], ()), item[1])
 
 
 def _locator(spec: dict[str, Any], index: Index, pose: Pose | None) -> tuple[Locator, dict[str, tuple[Circle, ...]]]:
     given = dict(spec["options"])
     near = tuple(Circle(**circle) for circle in given.pop("near"))
     options = LocateOptions(near=near, verify=VerifyOptions(**given.pop("verify")), **given)
-    describer = describer_of(index, spec["cache"])
+    describer = describer_of(index, spec["cache"], ahead=spec["ahead"])
     priors = [create("prior", parse(name)) for name in spec["priors"]]
     search = create("retriever", parse(spec["retriever"])).over(index)
     matcher = build_matcher(index, spec["matcher"], options.verify.max_ratio)

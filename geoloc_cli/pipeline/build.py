@@ -18,6 +18,7 @@ from geoloc_cli.contracts import ParallelMap
 from geoloc_cli.descriptors.look import learn_look
 from geoloc_cli.descriptors.reduction import ReductionOptions
 from geoloc_cli.descriptors.vlad import MIN_FEATURES, VladDescriptor, VladOptions, learn
+from geoloc_cli.device import available_cores
 from geoloc_cli.errors import PhotoError, TooFewFeatures, UsageError
 from geoloc_cli.features.local import LocalFeatures
 from geoloc_cli.index.faiss_file import cluster
@@ -25,8 +26,9 @@ from geoloc_cli.index.reader import Index
 from geoloc_cli.index.rows import NewPhoto
 from geoloc_cli.index.writer import IndexWriter
 from geoloc_cli.photos.intrinsics import CameraOverride
+from geoloc_cli.pipeline.ahead import pays, with_looks
 from geoloc_cli.pipeline.describer import build_descriptor, spec_for
-from geoloc_cli.pipeline.extract import fingerprint
+from geoloc_cli.pipeline.extract import Item, fingerprint
 from geoloc_cli.types import Failure, Position
 
 # Photos in one segment and one transaction: at 0.6 MB each, what an interruption costs and what memory holds.
@@ -65,18 +67,21 @@ def build_index(
     describer: dict[str, Any] | None = None,
     cache: str | None = None,
     placed: bool = True,
+    ahead: bool | None = None,
     progress: Callable[[str, int], None] | None = None,
 ) -> BuildReport:
     """Makes the index in `folder`, or adds to it what is new or changed; progress(stage, photos done) may be given.
 
     describer: by default that of the index, or the embedded one for a new index (`pipeline/describer.py`).
     placed: a photo that says nowhere where it was taken is left out, as it is not for the index of a map.
+    ahead: pictures are described in this process and not by the workers; by default where that pays (`ahead.py`).
     Raises the index's RunErrors; a photo that cannot be taken is left out, with its reason in the report.
     """
     began = time.perf_counter()
     tell = progress or (lambda stage, done: None)
     with IndexWriter(folder, describer or spec_for(folder)) as writer:
-        intake = _Intake(writer, positions, camera, {"cache": cache, "placed": placed}, tell)
+        ahead = pays(writer.manifest.describer) if ahead is None else ahead
+        intake = _Intake(writer, positions, camera, {"cache": cache, "placed": placed, "ahead": ahead}, tell)
         intake.take(paths, parallel_map)
         if writer.known():
             _learn(writer, tell)
@@ -111,7 +116,8 @@ class _Intake:
     def take(self, paths: Iterable[str], parallel_map: ParallelMap) -> None:
         batch: list[NewPhoto] = []
         try:
-            for result in parallel_map("geoloc_cli.pipeline.extract:build_extractor", self._spec, self._wanted(paths)):
+            wanted = self._with_looks(self._wanted(paths))
+            for result in parallel_map("geoloc_cli.pipeline.extract:build_extractor", self._spec, wanted):
                 fault = _fault(result)
                 if fault is not None:
                     self.left_out.append(fault)
@@ -131,6 +137,13 @@ class _Intake:
                 self.replaced += 1
             else:
                 self.added += 1
+
+    def _with_looks(self, wanted: Iterable[tuple[str, Position | None]]) -> Iterator[Item]:
+        if not self._spec["ahead"]:
+            return ((path, stated, None) for path, stated in wanted)
+        describer, cache = self._spec["describer"], self._spec["cache"]
+        found = with_looks(wanted, lambda item: item[0], describer, cache, available_cores())
+        return ((path, stated, look) for (path, stated), look in found)
 
     def _wanted(self, paths: Iterable[str]) -> Iterator[tuple[str, Position | None]]:
         for path in paths:

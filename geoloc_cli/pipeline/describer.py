@@ -46,18 +46,23 @@ class Describer:
     def __init__(self, features: Features, pictures: PictureDescriptor | None) -> None:
         self.features, self.pictures = features, pictures
 
-    def decode(self, path: str) -> Decoded:
-        """Raises PhotoError's kin."""
+    def decode(self, path: str, look: NDArray[np.float32] | None = None) -> Decoded:
+        """look: where it was found before, no colours are decoded for it. Raises PhotoError's kin."""
         gray = decode_gray(path, max_size=int(self.features.options.max_size_px)).pixels
-        if self.pictures is None:
-            return Decoded(gray, None)
-        return Decoded(gray, decode_rgb(path, max_size=self.pictures.wanted_px() or _FULL_PX))
+        rgb = decode_for(self.pictures, path) if self.pictures is not None and look is None else None
+        return Decoded(gray, rgb)
 
-    def describe(self, decoded: Decoded) -> LocalFeatures:
+    def describe(self, decoded: Decoded, look: NDArray[np.float32] | None = None) -> LocalFeatures:
+        """The features of a picture with this look, or the one that it has here."""
+        if self.pictures is not None and decoded.rgb is not None:
+            look = self.pictures.embed([decoded.rgb])[0]
         found = self.features.extract(decoded.gray)
-        if self.pictures is None or decoded.rgb is None:
-            return found
-        return replace(found, look=self.pictures.embed([decoded.rgb])[0])
+        return found if look is None else replace(found, look=look)
+
+
+def decode_for(pictures: PictureDescriptor, path: str) -> NDArray[np.uint8]:
+    """A photo's upright picture in colour, as large as a descriptor wants it. Raises PhotoError's kin."""
+    return decode_rgb(path, max_size=pictures.wanted_px() or _FULL_PX)
 
 
 def default_spec() -> dict[str, Spec]:
@@ -122,23 +127,30 @@ def _placeless(said: Spec) -> Spec:
     return said | {"options": kept}
 
 
-def build_describer(spec: dict[str, Spec], cache: str | None = None) -> Describer:
-    """The describer of a spec; cache: a folder that keeps its findings, so that no picture is described twice."""
+def build_describer(spec: dict[str, Spec], cache: str | None = None, *, ahead: bool = False) -> Describer:
+    """The describer of a spec; cache: a folder that keeps its findings, so that no picture is described twice.
+
+    ahead: looks come with the photos (`pipeline/ahead.py`), and no descriptor is built.
+    """
     features: Features = create("features", BackendSpec(**spec["features"]))
-    named = BackendSpec(**spec["descriptor"])
-    pictures: PictureDescriptor | None = None
-    if named.name != VladDescriptor.name:
-        pictures = create("descriptor", named)
     if cache is not None:
         features = CachedFeatures(features, Store(cache))
-        pictures = CachedDescriptor(pictures, Store(cache)) if pictures else None
-    return Describer(features, pictures)
+    return Describer(features, None if ahead else build_pictures(spec, cache))
 
 
-def describer_of(index: Index, cache: str | None = None) -> Describer:
+def build_pictures(spec: dict[str, Spec], cache: str | None = None) -> PictureDescriptor | None:
+    """The descriptor of pictures of a spec; None where its vectors are made of the keypoints."""
+    named = BackendSpec(**spec["descriptor"])
+    if named.name == VladDescriptor.name:
+        return None
+    pictures: PictureDescriptor = create("descriptor", named)
+    return CachedDescriptor(pictures, Store(cache)) if cache is not None else pictures
+
+
+def describer_of(index: Index, cache: str | None = None, *, ahead: bool = False) -> Describer:
     """What an index's photos were described by. Raises IndexMismatch where this version has none such."""
     try:
-        return build_describer(index.manifest.describer, cache)
+        return build_describer(index.manifest.describer, cache, ahead=ahead)
     except (UnknownBackend, UsageError) as error:
         raise IndexMismatch(
             f"The index in {index.folder} was described as this version cannot ({str(error).rstrip('.')}); use the "

@@ -8,6 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from geoloc_cli.errors import NoPosition, PhotoError, PhotoNotFound
 from geoloc_cli.index.rows import NewPhoto
 from geoloc_cli.photos.exif import read_photo
@@ -18,17 +21,20 @@ from geoloc_cli.types import Camera, Failure, Position
 _BLOCK = 1 << 20
 
 
-def build_extractor(spec: dict[str, Any]) -> Callable[[tuple[str, Position | None]], NewPhoto | Failure]:
-    """spec: {"describer": that of the index, "camera": stated intrinsics, "cache": a folder; each if any,
-    "placed": whether a photo needs a position}.
+Item = tuple[str, Position | None, NDArray[np.float32] | None]
 
-    The result takes a path and a position that wins over the file's own.
+
+def build_extractor(spec: dict[str, Any]) -> Callable[[Item], NewPhoto | Failure]:
+    """spec: {"describer": that of the index, "camera": stated intrinsics, "cache": a folder; each if any,
+    "placed": whether a photo needs a position, "ahead": whether looks come with the photos}.
+
+    The result takes a path, a position that wins over the file's own, and the photo's look if it has been found.
     """
-    describer = build_describer(spec["describer"], spec.get("cache"))
+    describer = build_describer(spec["describer"], spec.get("cache"), ahead=spec.get("ahead", False))
     override = override_of(spec.get("camera"))
 
-    def extract(item: tuple[str, Position | None]) -> NewPhoto | Failure:
-        path, stated = item
+    def extract(item: Item) -> NewPhoto | Failure:
+        path, stated, look = item
         try:
             sha256, size_bytes, mtime_ns = fingerprint(path)
             photo = read_photo(path)
@@ -40,7 +46,7 @@ def build_extractor(spec: dict[str, Any]) -> Callable[[tuple[str, Position | Non
                     f"'{path}' says nowhere where it was taken{why}; state its position in a file and pass it with "
                     "--positions."
                 )
-            local = describer.describe(describer.decode(path))
+            local = describer.describe(describer.decode(path, look), look)
         except PhotoError as error:
             return Failure(path, error.code, str(error))
         return NewPhoto(

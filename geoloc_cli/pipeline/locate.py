@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geoloc_cli.contracts import Matcher, Search
 from geoloc_cli.errors import PhotoError, TooFewFeatures, UsageError
@@ -100,12 +101,13 @@ class Locator:
         self._options.check()
         self._ask_prior, self._pose = ask_prior, pose
 
-    def locate(self, path: str, near: Sequence[Circle] = ()) -> Fix | Failure:
+    def locate(self, path: str, near: Sequence[Circle] = (), look: NDArray[np.float32] | None = None) -> Fix | Failure:
         """The fix of one photo; whatever is wrong with the photo comes back as a Failure, never as an exception.
 
-        near: where to search for this photo first, beside what the options say for all of them.
+        near: where to search for this photo first, beside what the options say for all of them; look: of the photo,
+        where it has been found.
         """
-        answer, features, verified = self.look(path, near)
+        answer, features, verified = self.look(path, near, look)
         if self._pose is None or isinstance(answer, Failure) or not asks_for_pose(answer) or features is None:
             return answer
         watch = Stopwatch()
@@ -113,15 +115,15 @@ class Locator:
         watch.lap("pose")
         return replace(posed, timing_ms=posed.timing_ms | watch.timing_ms)
 
-    def look(self, path: str, near: Sequence[Circle] = ()) -> Looked:
+    def look(self, path: str, near: Sequence[Circle] = (), look: NDArray[np.float32] | None = None) -> Looked:
         """The answer without a pose, and what a pose is made of."""
         watch = Stopwatch()
         try:
-            decoded = self._describer.decode(path)
+            decoded = self._describer.decode(path, look)
             watch.lap("decode")
             prior = self._ask_prior(path) if self._ask_prior else None
             watch.lap("prior")
-            features = self._describer.describe(decoded)
+            features = self._describer.describe(decoded, look)
             if self._matcher.needs_pictures:
                 features = replace(features, picture=decoded.gray)
             watch.lap("describe")

@@ -13,9 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from geoloc_cli.engine.local import LocalPool
 from geoloc_cli.geo.earth import haversine_m
 from geoloc_cli.index.inspect import verify
 from geoloc_cli.index.reader import Index
+from geoloc_cli.pipeline.batch import locate_photos
+from geoloc_cli.pipeline.build import build_index
+from geoloc_cli.pipeline.locate import LocateOptions
+from geoloc_cli.records import to_record
 
 if TYPE_CHECKING:
     from conftest import SmallTown
@@ -127,6 +132,27 @@ def test_fewer_numbers_are_learned_from_the_photos(package: Path, town: SmallTow
     assert again.returncode == 0, again.stderr
     with Index.open(tmp_path / "again") as reader:
         assert (reader.gathered().vectors == vectors).all()
+
+
+def test_looks_that_are_found_ahead_are_the_same(
+    package: Path, town: SmallTown, index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a GPU: this process describes the pictures, and the workers take what it found."""
+    monkeypatch.syspath_prepend(str(package))
+    torn = tmp_path / "torn.jpg"
+    torn.write_bytes(Path(town.photos[0].path).read_bytes()[:2000])
+    with Index.open(index) as reader:
+        describer, expected = reader.manifest.describer, reader.gathered().vectors
+    paths = [str(torn), *(photo.path for photo in town.photos)]
+    report = build_index(tmp_path / "index", paths, parallel_map=LocalPool(1), describer=describer, ahead=True)
+    assert [(path, code) for path, code, _ in report.left_out] == [(str(torn), "not_a_photo")]
+    with Index.open(tmp_path / "index") as reader:
+        assert (reader.gathered().vectors == expected).all()
+    asked = [photo.path for photo in town.queries] + [str(torn)]
+    found = [list(locate_photos(index, asked, LocateOptions(), LocalPool(1), ahead=ahead)) for ahead in (False, True)]
+    plain = [[to_record(answer) | {"timing_ms": None} for answer in answers] for answers in found]
+    assert plain[0] == plain[1]
+    assert [record["status"] for record in plain[1]] == ["ok", "ok", "ok", "error"]
 
 
 def test_other_options_and_a_missing_package_are_refused(package: Path, town: SmallTown, index: Path) -> None:
