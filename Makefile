@@ -8,7 +8,9 @@ BIN   := $(VENV)/bin
 # The set-up is done again when what it depends on changes: the project file or the extras asked for.
 STAMP := $(VENV)/.ready-$(shell { cat pyproject.toml; echo '$(EXTRAS)'; } | cksum | cut -d ' ' -f 1)
 # What the tests need beside that: batches of poses and learned models run on torch, and some of these on ONNX.
+# Triton comes with a torch for CUDA; beside one without, its interpreter runs the kernels of a GPU for the tests.
 TESTED     := torch,onnx
+TRITON     := triton>=3.2; platform_system == "Linux"
 TEST_STAMP := $(STAMP)-tested
 
 .DEFAULT_GOAL := help
@@ -28,7 +30,7 @@ $(STAMP):
 	@touch $@
 
 $(TEST_STAMP): $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS),$(TESTED)]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS),$(TESTED)]' '$(TRITON)'
 	@touch $@
 
 # A torch built without CUDA gets no torchvision: the one on PyPI is linked against CUDA's torch, does not load beside

@@ -32,10 +32,11 @@ ADAPTERS = {
     "faiss": {"index/faiss_file.py"},
     "h3": {"geo/cells.py"},
     "pi_heif": {"photos/heic.py"},
+    "triton": {"geometry/score_triton.py"},
 }
 # Batches of poses and networks are written in torch throughout: these modules are imported only where it is there.
 IN_TORCH = {
-    *(f"geometry/{name}.py" for name in ("p3p", "polish", "rotation", "sampling", "score", "up2p")),
+    *(f"geometry/{name}.py" for name in ("p3p", "polish", "rotation", "sampling", "score", "score_triton", "up2p")),
     *(f"pose/{name}.py" for name in ("batched", "minimal", "problems", "robust", "solve_torch")),
     *(path.relative_to(PACKAGE).as_posix() for path in (PACKAGE / "descriptors" / "nets").glob("[!_]*.py")),
 }
@@ -209,7 +210,9 @@ def test_every_library_that_is_imported_is_declared() -> None:
     modules = {"pillow": "PIL", "faiss-cpu": "faiss", "pi-heif": "pi_heif"}
     extras = [name for name in PROJECT["optional-dependencies"] if name not in ("all", "dev")]
     declared = {r.name for names in [(), *((e,) for e in extras)] for r in check_extras.expand(PROJECT, names)}
-    known = {modules.get(name, name.replace("-", "_")) for name in declared} | {"geoloc_cli", *sys.stdlib_module_names}
+    # Triton comes with torch where that is built for CUDA, of the version that it was built with.
+    undeclared = {"geoloc_cli", "triton", *sys.stdlib_module_names}
+    known = {modules.get(name, name.replace("-", "_")) for name in declared} | undeclared
     for path in PACKAGE.rglob("*.py"):
         found = {name.split(".")[0] for name in _imports(_parsed(path), top_level=False)}
         assert found <= known, path.relative_to(ROOT)
