@@ -18,7 +18,7 @@ from geoloc_cli.errors import UsageError
 from geoloc_cli.geometry.polish import Polished, polish
 from geoloc_cli.geometry.rotation import orthonormal
 from geoloc_cli.geometry.sampling import distinct, pools, uniforms
-from geoloc_cli.geometry.score import Design, design, msac, msac_and_rest, part_of, squared_errors
+from geoloc_cli.geometry.score import Design, design, msac, msac_and_count, msac_and_rest, part_of, squared_errors
 from geoloc_cli.pose.minimal import Kind, hypotheses
 from geoloc_cli.pose.problems import Batch
 
@@ -43,7 +43,8 @@ class RobustOptions:
     `max_samples` ends it anyway. Hypotheses are ranked on `subset` matches, and on four and eight times as many where
     many samples were not enough: of 5 % right matches, 64 hold three, and half of the good hypotheses see none of
     these. The best `shortlist` of a tile are ranked on all matches, and of these the best `modes` that differ are
-    polished. `max_memory_mib` bounds the working set; answers do not depend on it.
+    polished. `max_memory_mib` bounds the working set; answers do not depend on it. `fused` is for a GPU: scores by a
+    kernel of our own, which keeps nothing of hypotheses x matches, in place of torch's; it needs Triton.
     """
 
     confidence: float = 0.999
@@ -55,6 +56,7 @@ class RobustOptions:
     seed: int = 0
     max_memory_mib: int = 1024
     device: str = "auto"
+    fused: bool = True
 
     def check(self) -> None:
         if not 0 < self.confidence < 1 or not 0 < self.rival_share <= 1:
@@ -131,14 +133,14 @@ def _round(
         ranked = pools(batch.count, chance[:, -2], _LEAST_POOL)
         pool = torch.where(batch.ranked[:, None], ranked, batch.count[:, None])
         made, valid = hypotheses(batch, kind, distinct(chance[:, : kind.size], pool), chance[:, -1])
-        score, rest = msac_and_rest(made, seen, valid)
+        score, rest = msac_and_rest(made, seen, valid, fused=options.fused)
         # A second answer would not be heard among the many samples of the first: a fourth of the list is its own.
         own = options.shortlist // 4
         top = torch.cat([score.topk(options.shortlist - own, dim=1).indices, rest.topk(own, dim=1).indices], 1)
         made = made.gather(1, top[..., None].expand(-1, -1, 12))
         score = score.gather(1, top)
         if short < length:
-            score = msac(made, by).masked_fill_(score < 0, -1.0)
+            score = msac(made, by, fused=options.fused).masked_fill_(score < 0, -1.0)
         listed.append((made, score))
     made, score = (torch.cat(parts, 1) for parts in zip(*listed, strict=True))
     seeds = _different(squared_errors(made, by) < 1.0, score, options.modes)
@@ -147,7 +149,7 @@ def _round(
         # A pose of few pairs that were right by chance grows with every turn.
         made = torch.cat([made, packed(best.rotation, best.center, best.scale).float()], 1)
     polished = _optimised(batch, made, by)
-    return _kept(best, polished, by, options.modes)
+    return _kept(best, polished, by, options)
 
 
 def _different(inside: Tensor, score: Tensor, modes: int) -> Tensor:
@@ -189,7 +191,7 @@ def _optimised(batch: Batch, made: Tensor, by: Design) -> Modes:
     )
 
 
-def _kept(best: Modes, found: Modes, by: Design, modes: int) -> tuple[Modes, Tensor]:
+def _kept(best: Modes, found: Modes, by: Design, options: RobustOptions) -> tuple[Modes, Tensor]:
     """The best of both that differ, and (B,) the inliers of the first."""
     both = Modes(
         torch.cat([best.rotation, found.rotation], 1),
@@ -197,8 +199,8 @@ def _kept(best: Modes, found: Modes, by: Design, modes: int) -> tuple[Modes, Ten
         torch.cat([best.scale, found.scale], 1),
         torch.cat([best.score, found.score], 1),
     )
-    error = squared_errors(packed(both.rotation, both.center, both.scale).float(), by)
-    score = (1.0 - error).clamp_min(0.0).sum(-1)
+    poses = packed(both.rotation, both.center, both.scale).float()
+    score, inside = msac_and_count(poses, by, fused=options.fused)
     score = torch.where(both.score > 0, score, 0.0).nan_to_num(0.0)
     # A pose that another one lies beside, and that explains no more, is that other one.
     same = _beside(both)
@@ -206,7 +208,7 @@ def _kept(best: Modes, found: Modes, by: Design, modes: int) -> tuple[Modes, Ten
         (score[:, None, :] == score[..., None]) & torch.ones_like(same).tril(-1)
     )
     score = score.masked_fill((same & ahead).any(-1), 0.0)
-    order = score.sort(dim=1, descending=True, stable=True).indices[:, :modes]
+    order = score.sort(dim=1, descending=True, stable=True).indices[:, : options.modes]
     at = order[..., None]
     kept = Modes(
         both.rotation.gather(1, at[..., None].expand(-1, -1, 3, 3)),
@@ -214,8 +216,7 @@ def _kept(best: Modes, found: Modes, by: Design, modes: int) -> tuple[Modes, Ten
         both.scale.gather(1, order),
         score.gather(1, order),
     )
-    inliers = (error.gather(1, order[:, :1, None].expand(-1, -1, error.shape[-1])) < 1.0).sum((1, 2))
-    return kept, torch.where(kept.score[:, 0] > 0, inliers, 0)
+    return kept, torch.where(kept.score[:, 0] > 0, inside.gather(1, order[:, :1])[:, 0], 0)
 
 
 def _beside(poses: Modes) -> Tensor:

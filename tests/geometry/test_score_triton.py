@@ -165,3 +165,65 @@ def test_a_score_is_the_same_bits_in_any_company(fused: dict[str, Tensor]) -> No
         assert torch.equal(fused[f"alone/{part}"], fused[f"more/{part}"][1:2])
     for part in ("score", "count"):
         assert torch.equal(fused[f"shifted/{part}"], fused[f"more/{part}"][:, 7:])
+
+
+# The CPU is said to be a device that the kernel is for: there Triton's interpreter stands in for a GPU.
+SOLVED = """
+import sys, logging
+from dataclasses import replace
+import numpy as np
+from geoloc_cli.geometry import score
+from geoloc_cli.pose.batched import solve_poses
+from geoloc_cli.pose.robust import RobustOptions
+from geoloc_cli.pose.solve import PoseProblem
+from geoloc_cli.testing.pairs import known_pairs
+score._FUSED_ON = ("cpu",)
+made = [known_pairs("general", seed, 60 + seed, 0.5, 1.0) for seed in range(2)]
+problems = [PoseProblem(t.rays, t.points, t.focal_px, 6.0) for t in made]
+options = RobustOptions(device="cpu", max_samples=512)
+fused, plain, alone = (solve_poses(*given) for given in (
+    (problems, options), (problems, replace(options, fused=False)), (problems[1:], options)
+))
+assert (score._kernel.cache_info().currsize, score._kernel("cpu") is not None) == (1, USABLE)
+for a, b in zip(fused, plain, strict=True):
+    assert np.allclose(a.poses[0].rotation, b.poses[0].rotation, atol=1e-6)
+    assert np.array_equal(a.poses[0].inliers, b.poses[0].inliers)
+assert np.array_equal(fused[1].poses[0].covariance, alone[0].poses[0].covariance)
+"""
+
+
+def test_poses_are_the_same_with_the_kernel_and_without() -> None:
+    program = SOLVED.replace("USABLE", "True")
+    environment = {**os.environ, "TRITON_INTERPRET": "1"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "by torch alone" not in done.stderr
+
+
+def test_a_kernel_that_cannot_be_made_is_said_and_done_without() -> None:
+    """Compiled for a GPU, it refuses the tensors of a CPU."""
+    program = SOLVED.replace("USABLE", "False")
+    environment = {**os.environ, "TRITON_INTERPRET": "0"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("poses are scored by torch alone, without the kernel for GPUs: ") == 1
+
+
+def test_the_kernel_compiles_for_the_cards_that_there_are(tmp_path: Path) -> None:
+    """Without one at hand: what the interpreter takes is more than the compiler does."""
+    program = """
+from triton import compile
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+from geoloc_cli.geometry.score_triton import kernel
+floats = dict.fromkeys(("poses", "matches", "best", "scores"), "*fp32")
+sizes = {"REST": True, "HYPOTHESES": 16, "MATCHES": 64}
+signature = floats | {"counts": "*i32", "hypotheses": "i32", "length": "i32"} | dict.fromkeys(sizes, "constexpr")
+for card in (75, 90):
+    source = ASTSource(fn=kernel, signature=signature, constexprs=sizes)
+    made = compile(source, target=GPUTarget("cuda", card, 32), options={"num_warps": 4, "enable_fp_fusion": True})
+    assert made.asm["cubin"]
+"""
+    environment = {**os.environ, "TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
