@@ -52,14 +52,15 @@ def _scores(poses: Tensor, factors: Tensor, best: Tensor, *, rest: bool = False)
     count = torch.empty(problems, hypotheses, dtype=torch.int32, device=poses.device)
     programs = problems * triton.cdiv(hypotheses, _HYPOTHESES)
     if programs:
-        kernel[(programs,)](
-            *(poses, factors, best.contiguous(), score, count, hypotheses, factors.shape[-1]),
-            REST=rest,
-            HYPOTHESES=_HYPOTHESES,
-            MATCHES=_MATCHES,
-            num_warps=_WARPS,
-            enable_fp_fusion=True,
-        )
+        sizes = {"REST": rest, "HYPOTHESES": _HYPOTHESES, "MATCHES": _MATCHES}
+        # Triton launches on the current device, which need not be that of the tensors.
+        with torch.cuda.device_of(poses):
+            kernel[(programs,)](
+                *(poses, factors, best.contiguous(), score, count, hypotheses, factors.shape[-1]),
+                **sizes,
+                num_warps=_WARPS,
+                enable_fp_fusion=True,
+            )
     return score, count
 
 
