@@ -1,12 +1,21 @@
-"""Where learned models run: the device and the precision, chosen once and said plainly."""
+"""Where torch runs: the device and the precision, chosen once and said plainly, and how numbers get there."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from geoloc_cli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 VARIABLE = "GEOLOC_DEVICE"
 
@@ -49,3 +58,33 @@ def choose(wanted: str = "auto") -> Device:
     if name.startswith("cuda"):
         return Device(name, "bfloat16" if torch.cuda.is_bf16_supported() else "float16")
     return Device(name, "float16" if name == "mps" else "float32")
+
+
+def uploaded(array: NDArray[Any], device: str) -> Tensor:
+    """The numbers of an array as a tensor on the device.
+
+    To a GPU they go from pinned memory: the card then fetches them by itself while Python goes on. From memory that may
+    be paged out, the driver copies them into a pinned buffer of its own first, and the caller waits for that.
+    """
+    import torch
+
+    if not device.startswith("cuda"):
+        return torch.from_numpy(np.require(array, requirements=["C", "W"])).to(device)
+    dtype = torch.from_numpy(np.empty(0, array.dtype)).dtype
+    # torch keeps the buffer from being used again before it has been read.
+    pinned = torch.empty(array.shape, dtype=dtype, pin_memory=True)
+    pinned.numpy()[...] = array
+    return pinned.to(device, non_blocking=True)
+
+
+@contextmanager
+def full_precision() -> Iterator[None]:
+    """Inside, products of float32 matrices on a GPU keep all of its 24 bits; TF32, which others may allow, has 11."""
+    import torch
+
+    precision = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(precision)

@@ -34,11 +34,12 @@ ADAPTERS = {
     "pi_heif": {"photos/heic.py"},
     "triton": {"geometry/score_triton.py"},
 }
-# Batches of poses and networks are written in torch throughout: these modules are imported only where it is there.
+# Batches of poses, search on a GPU and networks are in torch throughout: these are imported only where it is there.
 IN_TORCH = {
     *(f"geometry/{name}.py" for name in ("p3p", "polish", "rotation", "sampling", "score", "score_triton", "up2p")),
     *(f"pose/{name}.py" for name in ("batched", "minimal", "problems", "robust", "solve_torch")),
     *(path.relative_to(PACKAGE).as_posix() for path in (PACKAGE / "descriptors" / "nets").glob("[!_]*.py")),
+    "index/search_torch.py",
 }
 # What the command line may load before it knows which command is asked for.
 LIGHT = {"geoloc_cli", "geoloc_cli.types", "geoloc_cli.errors"}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloc_cli.device import choose
+from geoloc_cli.device import choose, uploaded
 from geoloc_cli.errors import UsageError
 from geoloc_cli.features.local import LocalFeatures, unit_rows
 from geoloc_cli.models.weights import imported
@@ -49,7 +49,7 @@ class TorchNearest:
 
     def prepare(self, features: LocalFeatures) -> Any:
         """Returns a tensor (N, D) float32 of unit rows, on the device."""
-        return self._torch.from_numpy(unit_rows(features.descriptors)).to(self._device, non_blocking=True)
+        return uploaded(unit_rows(features.descriptors), self._device)
 
     def match(self, query: Any, reference: Any) -> NDArray[np.int32]:
         """Returns (M, 2) int32 rows of query and reference keypoints, each at most once."""

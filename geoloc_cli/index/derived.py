@@ -36,7 +36,8 @@ _NOWHERE = (1 << 63) - 1
 class Ordered:
     """vectors: (N, D) float32 unit rows; row_ids: (N,) int64; cells: (N,) uint64, ascending; lat, lon: (N,) degrees.
 
-    The latitude and longitude of a photo without a position are NaN: it is in no region.
+    The latitude and longitude of a photo without a position are NaN: it is in no region. `inverted` is FAISS's index of
+    many vectors; `on_device` has them on a GPU (`index/search_torch.py`), and is asked first.
     """
 
     vectors: NDArray[np.float32]
@@ -45,6 +46,7 @@ class Ordered:
     lat: NDArray[np.float64]
     lon: NDArray[np.float64]
     inverted: Any | None = None
+    on_device: Any | None = None
 
 
 def folder_of(index: Path) -> Path:

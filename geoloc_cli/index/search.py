@@ -44,18 +44,22 @@ def search(
     count = len(ordered.row_ids)
     if count == 0:
         return SearchResult(np.zeros(0, np.int64), np.zeros(0, np.float32), 1.0)
+    if ordered.on_device is not None:
+        found: SearchResult = ordered.on_device.search(ordered, vector[None], k, [within], outside_k)[0]
+        return found
     if not within:
         rows, similarities, share = _everywhere(ordered, vector, k, None)
         return SearchResult(ordered.row_ids[rows], similarities, share)
     region = rows_within(ordered, within)
     inside_similarities = ordered.vectors[region] @ vector
-    best = _best(inside_similarities, ordered.row_ids[region], k)
+    best = best_places(inside_similarities, ordered.row_ids[region], k)
     inside = region[best]
-    _check_inside(ordered, inside, within)
+    check_inside(ordered, inside, within)
     share = len(region) / count
     rows, similarities = inside, inside_similarities[best]
     if outside_k > 0:
         others, other_similarities, other_share = _everywhere(ordered, vector, outside_k, region)
+        check_kept_out(others, region)
         rows, similarities = np.concatenate([rows, others]), np.concatenate([similarities, other_similarities])
         share = min(1.0, share + other_share)
     return SearchResult(ordered.row_ids[rows], similarities.astype(np.float32), share)
@@ -80,13 +84,20 @@ def _inside(ordered: Ordered, rows: NDArray[np.int64], within: Sequence[Circle])
     return kept
 
 
-def _check_inside(ordered: Ordered, rows: NDArray[np.int64], within: Sequence[Circle]) -> None:
+def check_inside(ordered: Ordered, rows: NDArray[np.int64], within: Sequence[Circle]) -> None:
+    """Raises RuntimeError where one of these rows is in no circle."""
     # Selectors that a library drops silently (faiss#3924, #5584) would show here, and not as a wrong place.
     if not _inside(ordered, rows, within).all():
         raise RuntimeError("the search returned a row from outside its region")
 
 
-def _best(similarities: NDArray[np.float32], row_ids: NDArray[np.int64], k: int) -> NDArray[np.int64]:
+def check_kept_out(rows: NDArray[np.int64], keep_out: NDArray[np.int64]) -> None:
+    """Raises RuntimeError where one of these rows is among those that were to be kept out."""
+    if np.isin(rows, keep_out).any():
+        raise RuntimeError("the search returned a row from inside the region that was to be left out")
+
+
+def best_places(similarities: NDArray[np.float32], row_ids: NDArray[np.int64], k: int) -> NDArray[np.int64]:
     """Places of the k highest, best first; equal ones in the order of their row numbers.
 
     Equal to six decimals: a product's last bits depend on where in its block a row lies.
@@ -107,15 +118,13 @@ def _everywhere(
     count = len(ordered.row_ids)
     if ordered.inverted is not None:
         rows, similarities = faiss_file.search(ordered.inverted, vector, k, keep_out)
-        if keep_out is not None and np.isin(rows, keep_out).any():
-            raise RuntimeError("the search returned a row from inside the region that was to be left out")
         return rows, similarities, ordered.inverted.nprobe / ordered.inverted.nlist
     everything = np.concatenate([ordered.vectors[i : i + _BLOCK] @ vector for i in range(0, count, _BLOCK)])
     if keep_out is None:
-        best = _best(everything, ordered.row_ids, k)
+        best = best_places(everything, ordered.row_ids, k)
         return best, everything[best], 1.0
     outside = np.ones(count, bool)
     outside[keep_out] = False
     rest = np.flatnonzero(outside)
-    best = _best(everything[rest], ordered.row_ids[rest], k)
+    best = best_places(everything[rest], ordered.row_ids[rest], k)
     return rest[best], everything[rest[best]], 1.0

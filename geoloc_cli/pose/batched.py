@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from geoloc_cli.device import choose
+from geoloc_cli.device import choose, full_precision
 from geoloc_cli.geometry.polish import covariance_of
 from geoloc_cli.pose.minimal import Kind
 from geoloc_cli.pose.problems import Batch, batched, padded, usable
@@ -100,13 +100,9 @@ def _spread(
     more than it saves (ten times, where something else runs on the same cores).
     """
     if device != "cpu":
-        # TF32 has 11 bits: it would round what is scored to half a pixel in a thousand.
-        precision = torch.get_float32_matmul_precision()
-        torch.set_float32_matmul_precision("highest")
-        try:
+        # TF32 would round what is scored to half a pixel in a thousand.
+        with full_precision():
             return [work(group) for group in groups]
-        finally:
-            torch.set_float32_matmul_precision(precision)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from geoloc_cli.device import uploaded
 from geoloc_cli.geometry.score import OUTSIDE
 from geoloc_cli.pose.solve import PoseProblem
 
@@ -116,7 +116,7 @@ def batched(problems: Sequence[PoseProblem], which: Sequence[int], device: str) 
             up[:, b] = problem.up_in_cam, problem.up_in_map
     counts = np.array([len(kept) for kept in rows])
     arrays = [rays, points, whiten, counts, facts[:, 0] > 0, *facts[:, 1:].T, up[0], up[1], origin, size]
-    tensors = [torch.from_numpy(np.ascontiguousarray(array)).to(device) for array in arrays]
+    tensors = [uploaded(array, device) for array in arrays]
     return Batch(**dict(zip(_TENSORS, tensors, strict=True)), which=list(which), rows=rows)
 
 
