@@ -136,9 +136,7 @@ def main() -> None:
     if device != "cpu" or options.device == "cpu":
         gpu = by_device(ordered, queries, circle, device)
         print(f"masked product, {device}: {gpu['brought_ms']:.0f} ms to bring the vectors there")
-        print(
-            f"and 3 from outside     {gpu['one_ms']:9.2f} ms a query, {gpu['together_ms']:.2f} of {len(queries)} together"
-        )
+        print(f"and 3 from outside     {gpu['one_ms']:9.2f} ms a query, {gpu['together_ms']:.2f} together")
         print(f"{gpu['same']} of {len(queries)} answers are the same")
     else:
         print("no GPU here: the masked product was not timed")
