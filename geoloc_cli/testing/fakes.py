@@ -68,6 +68,6 @@ class MadeExtraction:
         self._on_photo = on_photo
 
     def __call__(self, build: str, spec: dict[str, Any], items: Iterable[Any]) -> Iterator[Any]:
-        for path, _ in items:
+        for path, *_ in items:
             self._on_photo(path)
             yield made_photo(path)
