@@ -220,7 +220,7 @@ floats = dict.fromkeys(("poses", "matches", "best", "scores"), "*fp32")
 sizes = {"REST": True, "HYPOTHESES": 16, "MATCHES": 64}
 signature = floats | {"counts": "*i32", "hypotheses": "i32", "length": "i32"} | dict.fromkeys(sizes, "constexpr")
 for card in (75, 90):
-    source = ASTSource(fn=kernel, signature=signature, constexprs=sizes)
+    source = ASTSource(kernel, signature, sizes)
     made = compile(source, target=GPUTarget("cuda", card, 32), options={"num_warps": 4, "enable_fp_fusion": True})
     assert made.asm["cubin"]
 """
