@@ -42,7 +42,7 @@ class SaladOptions(BackboneOptions):
         patches = (self.size_px // self.tower().patch) ** 2
         if self.size_px and self.resize == "square" and patches <= self.clusters:
             raise UsageError(
-                f"A size_px of {self.size_px} gives {patches} patches for {self.clusters} clusters; give more."
+                f"size_px is {self.size_px}, {patches} patches for {self.clusters} clusters; give a larger one."
             )
 
 
