@@ -219,6 +219,23 @@ def test_pictures_give_unit_rows_the_same_again_and_alone(
     assert np.abs(found[0] - found[1]).max() > 1e-3
 
 
+def test_a_picture_gives_what_the_paper_says_from_its_pixels_on(tmp_path: Path) -> None:
+    """The backend on an oblong picture, against DINOv2 written out with torch.hub's positions and the slow head."""
+    from plain_dinov2 import plain_tokens
+
+    _, given = tiny(SaladDescriptor, SaladOptions, "dino_salad", tmp_path)
+    made = SaladDescriptor(SaladOptions(**given | {"resize": "shorter"}))
+    photo = photos()[0]
+    ready = torch.from_numpy(made._prepared(photo))
+    assert ready.shape == (3, 84, 112)
+    state = torch.load(tmp_path / "dino_salad.pth", weights_only=True)
+    hub = {k.removeprefix("backbone.model."): v for k, v in state.items() if k.startswith("backbone.")}
+    head = {k.removeprefix("aggregator."): v.double().numpy() for k, v in state.items() if k.startswith("aggregator.")}
+    tokens = plain_tokens(hub, ready, 4, 14).numpy()
+    truth = slow_salad(head, tokens[0], tokens[1:].T.reshape(32, 6, 8))
+    assert made.embed([photo])[0] == pytest.approx(truth, abs=1e-5)
+
+
 def test_the_two_files_of_megaloc_are_read_alike(tmp_path: Path) -> None:
     """The same tensors under either of their published names, by torch.save and as safetensors."""
     first, _ = tiny(MegaLocDescriptor, MegaLocOptions, "megaloc", tmp_path)
