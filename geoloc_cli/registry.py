@@ -41,6 +41,21 @@ class Backend:
     source: str = "geoloc"
 
 
+def _of_pictures(name: str, stem: str, summary: str, licence: str) -> Backend:
+    """A descriptor of pictures over transformers. stem: `module:Class` without Descriptor, and Options, at its end;
+    licence: of its published weights.
+    """
+    return Backend(
+        "descriptor",
+        name,
+        f"geoloc_cli.descriptors.{stem}Descriptor",
+        f"{summary}, from a local file of weights",
+        f"{stem.partition(':')[2]}Options",
+        extra="torch",
+        licence=f"{licence} (weights), Apache-2.0 (transformers)",
+    )
+
+
 BUILTIN: tuple[Backend, ...] = (
     Backend(
         "features",
@@ -134,33 +149,15 @@ BUILTIN: tuple[Backend, ...] = (
         "VLAD of local features, its vocabulary learned from the indexed photos",
         "VladOptions",
     ),
-    Backend(
-        "descriptor",
-        "vit",
-        "geoloc_cli.descriptors.vit:VitDescriptor",
-        "DINOv2, DINOv3, CLIP, MetaCLIP 2 or SigLIP as published, from a local file of weights",
-        "VitOptions",
-        extra="torch",
-        licence="that of the weights by their backbone, Apache-2.0 (transformers)",
-    ),
-    Backend(
-        "descriptor",
-        "salad",
-        "geoloc_cli.descriptors.salad:SaladDescriptor",
-        "DINOv2 SALAD, trained on street views, from a local file of weights",
-        "SaladOptions",
-        extra="torch",
-        licence="that of github.com/serizba/salad (weights), Apache-2.0 (transformers)",
-    ),
-    Backend(
-        "descriptor",
-        "megaloc",
-        "geoloc_cli.descriptors.megaloc:MegaLocDescriptor",
-        "MegaLoc, trained on streets, landmarks and interiors, from a local file of weights",
-        "MegaLocOptions",
-        extra="torch",
-        licence="MIT (weights), Apache-2.0 (transformers)",
-    ),
+    _of_pictures("vit", "vit:Vit", "DINOv2, DINOv3, CLIP, MetaCLIP 2 or SigLIP as published", "by the backbone"),
+    _of_pictures("salad", "salad:Salad", "DINOv2 SALAD, trained on street views", "that of github.com/serizba/salad"),
+    _of_pictures("megaloc", "megaloc:MegaLoc", "MegaLoc, trained on streets, landmarks and interiors", "MIT"),
+    _of_pictures("cosplace", "cosplace:CosPlace", "CosPlace: a ResNet and GeM pooling, compact", "MIT"),
+    _of_pictures("eigenplaces", "cosplace:EigenPlaces", "EigenPlaces: as CosPlace, for other viewpoints", "MIT"),
+    _of_pictures("mixvpr", "mixvpr:MixVpr", "MixVPR: maps of a ResNet-50, mixed as a whole", "none stated"),
+    _of_pictures("boq", "boq:Boq", "Bag-of-Queries over DINOv2", "MIT"),
+    _of_pictures("boq-resnet50", "boq:BoqResnet", "Bag-of-Queries over a ResNet-50", "MIT"),
+    _of_pictures("anyloc", "anyloc:AnyLoc", "AnyLoc: VLAD of DINOv2's tokens over a vocabulary", "Apache-2.0"),
     Backend(
         "retriever",
         "global",

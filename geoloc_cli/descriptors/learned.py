@@ -23,10 +23,10 @@ from geoloc_cli.models.weights import fit, load_weights, versions
 IMAGENET_MEAN = "0.485,0.456,0.406"
 IMAGENET_STD = "0.229,0.224,0.225"
 FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BICUBIC}
-POLICIES = ("square", "shorter", "longer")
+POLICIES = ("square", "shorter", "longer", "within")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 # What a picture's numbers do not depend on, or the weights' hash says better.
-_APART = {"weights", "weights_sha256", "device", "precision", "compile", "batch"}
+_APART = {"weights", "vocabulary", "weights_sha256", "device", "precision", "compile", "batch"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +35,12 @@ class PictureOptions:
 
     `weights` is the file of the state dict, by default one of the backend's usual name where weights are looked for
     (`models/weights.py`), and `weights_sha256` pins it: an index records both. `resize` says what becomes `size_px`
-    long: both sides (square), the shorter or the longer one with the aspect kept; every side is then rounded to what
-    the network divides it by. 0 leaves pictures as large as they are. `filter` is Pillow's, which averages where it
-    reduces. `mean` and `std` of red, green and blue are of a picture from 0 to 1. `batch` pictures of one size are
-    worked on at a time. `precision` is by default float32 on a CPU and half of it on a GPU, in the backbone alone.
-    `compile` spends a minute on a network for each size of pictures, and makes it faster afterwards.
+    long: both sides (square), the shorter or the longer one with the aspect kept, or the longer one of what is larger
+    (within); every side is then rounded to what the network divides it by. 0 leaves pictures as large as they are.
+    `filter` is Pillow's, which averages where it reduces. `mean` and `std` of red, green and blue are of a picture from
+    0 to 1. `batch` pictures of one size are worked on at a time. `precision` is by default float32 on a CPU and half of
+    it on a GPU, in the backbone alone. `compile` spends a minute on a network for each size of pictures, and makes it
+    faster afterwards.
     """
 
     weights: str = ""
@@ -139,7 +140,7 @@ class LearnedDescriptor(ABC, Generic[Options]):
 
         Twice the size of a side where the shorter one counts: pictures of up to 2:1 then lose nothing.
         """
-        return self.options.size_px * (1 if self.options.resize == "longer" else 2)
+        return self.options.size_px * (1 if self.options.resize in ("longer", "within") else 2)
 
     def embed(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """pictures: upright RGB, (H, W, 3) uint8 of any sizes. Returns (B, dim) float32 rows of unit length.
@@ -175,6 +176,7 @@ class LearnedDescriptor(ABC, Generic[Options]):
             wanted = (size, size)
         else:
             factor = size / (min if policy == "shorter" else max)(width, height)
+            factor = min(factor, 1.0) if policy == "within" else factor
             wanted = (width * factor, height * factor)
         across, down = (max(1, round(side / self._multiple)) * self._multiple for side in wanted)
         return across, down

@@ -47,7 +47,8 @@ def load_weights(given: str, sha256: str, usual_name: str, owner: str) -> Weight
     """The state dict in the file `given`, or of the `usual_name` where `given` is empty or has moved.
 
     sha256: of the file that is wanted; empty for any. A file that has moved is only accepted where its hash is known.
-    Raises WeightsMissing where there is no such file, and WeightsMismatch where it is another or holds no state dict.
+    A file of one tensor is a state dict of it under the name "". Raises WeightsMissing where there is no such file, and
+    WeightsMismatch where it is another or holds no state dict.
     """
     imported("torch", owner)
     path, data, digest = read_pinned(given, sha256, usual_name, owner)
@@ -110,6 +111,8 @@ def _state(path: Path, data: bytes, owner: str) -> dict[str, Any]:
     for inner in ("model", "extractor", "state_dict"):  # checkpoints of training scripts wrap what they hold
         if isinstance(loaded, dict) and isinstance(loaded.get(inner), dict):
             loaded = loaded[inner]
+    if torch.is_tensor(loaded):  # as AnyLoc publishes its vocabularies
+        loaded = {"": loaded}
     if not isinstance(loaded, dict) or not loaded or not all(torch.is_tensor(value) for value in loaded.values()):
         raise WeightsMismatch(f"{owner}: {path} holds something else than a state dict of tensors; give one that does.")
     return {str(name): value for name, value in loaded.items()}

@@ -44,8 +44,10 @@ def seeded_state(hidden: int, layers: int, patch: int, side: int, registers: int
     return state
 
 
-def plain_tokens(state: dict[str, torch.Tensor], picture: torch.Tensor, heads: int, patch: int) -> torch.Tensor:
-    """picture: (3, H, W). Returns (1 + registers + patches, C) normed tokens in float64, patches row by row."""
+def plain_tokens(
+    state: dict[str, torch.Tensor], picture: torch.Tensor, heads: int, patch: int, final_norm: bool = True
+) -> torch.Tensor:
+    """picture: (3, H, W). Returns (1 + registers + patches, C) tokens in float64, patches row by row."""
     w = {name: value.double() for name, value in state.items()}
     rows, columns = picture.shape[1] // patch, picture.shape[2] // patch
     kernel = w["patch_embed.proj.weight"].flatten(1)
@@ -64,7 +66,7 @@ def plain_tokens(state: dict[str, torch.Tensor], picture: torch.Tensor, heads: i
         at = {name.removeprefix(f"blocks.{i}."): value for name, value in w.items() if name.startswith(f"blocks.{i}.")}
         tokens = tokens + at["ls1.gamma"] * attention(at, normed(tokens, at, "norm1"), heads)
         tokens = tokens + at["ls2.gamma"] * mlp(at, normed(tokens, at, "norm2"))
-    return normed(tokens, w, "norm")
+    return normed(tokens, w, "norm") if final_norm else tokens
 
 
 def positions(known: torch.Tensor, rows: int, columns: int, registers: bool) -> torch.Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import Any
@@ -34,49 +35,69 @@ def _expanded(pattern: str) -> list[str]:
     return [name for part in parts for name in _expanded(pattern[: match.start()] + part + pattern[match.end() :])]
 
 
-def shapes(state: dict[str, Any]) -> dict[str, tuple[int, ...]]:
-    return {name: tuple(value.shape) for name, value in state.items()}
+def left_out(backend: Any, options: Any, name: str) -> set[str]:
+    """Builds the network at full shape on the meta device and gives it every published tensor, as the backend names it.
 
-
-def renamed_on_meta(backend: Any, options: Any, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Shapes by our names: of the published list as the backend maps it, and of the network that it builds."""
+    Fails unless each tensor has one place of its shape and each place its tensor. Returns the published names that have
+    none: a vision transformer says itself which of a file it does without.
+    """
     import torch
 
     made = backend.__new__(backend)
     with torch.device("meta"):
+        network = made.build(options)
         listed = {tensor: torch.empty(shape) for tensor, shape in published(name).items()}
-        return shapes(made.renamed(options, listed)), shapes(made.build(options).state_dict())
+    renamed = made.renamed(options, listed)
+    network.load_state_dict(renamed, strict=True, assign=True)
+    # A part of a tensor is a view of it.
+    names = {id(value): tensor for tensor, value in listed.items()}
+    origins = {ours: names.get(id(value._base if value._is_view() else value)) for ours, value in renamed.items()}
+    assert set(listed) == set(origins.values()) - {None}, "of two published tensors with one place the first is lost"
+    needless = getattr(network.backbone, "left_out", lambda _: False)
+    return set(listed) - {tensor for ours, tensor in origins.items() if not needless(ours.removeprefix("backbone."))}
 
 
-def tiny_checkpoint(backend: Any, options: Any, name: str, path: Path, seed: int = 0) -> Path:
-    """A checkpoint of random numbers with the published names and the shapes of the network that the options ask for.
+def tiny_checkpoint(
+    name: str, path: Path, sizes: dict[int, int], *, without: str = "nothing at all", seed: int = 0
+) -> Path:
+    """A checkpoint of random numbers under the published names, each size of its shapes replaced as `sizes` says.
 
-    Means and variances that batches would have taught are random too, or normalisation would do nothing. Tensors of
-    layers that the small network does not have are left out.
+    Names that the pattern `without` is found in are left out.
     """
     import torch
 
     torch.manual_seed(seed)
-    made = backend.__new__(backend)
-    state = made.build(options).state_dict()
-    named: dict[str, Any] = {}
-    for tensor in published(name):
-        for ours in made.renamed(options, {tensor: torch.empty(0)}):
-            if ours in state:
-                named[tensor] = randomized(ours, state.pop(ours))
-    assert not state, f"no published tensor gives {sorted(state)[:3]}"
-    torch.save(named, path)
+    listed = published(name)
+    state = {
+        tensor: _random(tensor, tuple(sizes.get(size, size) for size in listed[tensor]))
+        for tensor in listed
+        if not re.search(without, tensor)
+    }
+    torch.save(state, path)
     return path
 
 
-def randomized(name: str, value: Any) -> Any:
-    """A tensor like this one, at random where it would not be."""
+def _random(name: str, shape: tuple[int, ...]) -> Any:
+    """What such a tensor may hold: a variance is positive, a gain near one, a matrix keeps the size of its input."""
     import torch
 
+    if name.endswith("num_batches_tracked"):
+        return torch.tensor(1)
     if name.endswith("running_var"):
-        return torch.rand_like(value) + 0.5
-    if name.endswith("running_mean"):
-        return torch.randn_like(value) * 0.1
-    if "norm" in name and name.endswith(("weight", "bias")):
-        return value + 0.2 * torch.randn_like(value)
-    return value.clone()
+        return torch.rand(shape) + 0.5
+    if name.endswith(".p"):
+        return torch.rand(shape) + 2.5
+    if len(shape) == 1 and name.endswith(("weight", "gamma")):
+        return 1 + 0.2 * torch.randn(shape)
+    fan_in = math.prod(shape[1:])
+    return torch.randn(shape) * (1 / fan_in**0.5 if len(shape) > 1 and "embed" not in name else 0.1)
+
+
+def randomized(module: Any) -> Any:
+    """The module with norms that do something: their gains, shifts, means and variances are not those of the start."""
+    state = module.state_dict()
+    for name, value in state.items():
+        if "running" in name or (value.ndim == 1 and "norm" in name):
+            state[name] = _random(name, tuple(value.shape)).to(value)
+    module.load_state_dict(state)
+    return module
