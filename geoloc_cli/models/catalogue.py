@@ -22,6 +22,8 @@ from geoloc_cli.registry import KINDS
 
 COMMERCIAL = ("yes", "no", "ask")
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
+# The names of files that authors chose hold brackets, too.
+_FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._()-]{0,79}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 Scalar = str | int | float | bool
 
@@ -36,7 +38,7 @@ class Model:
     neither, where the user must bring the file. gated: it is given only to who accepted its licence there.
     file: the plain name under which it is kept here.
     commercial: whether its licence allows such use: yes, no, or ask, where conditions must be read.
-    size_bytes, sha256: of the file; None and empty where nobody has stated them.
+    size_bytes, sha256: of the file; None and empty where nobody has stated them. about_mb: where a page rounds it.
     input_px, dim, mean, std: the side of the pictures that its authors show it, the length of a descriptor, and what
     colours from 0 to 1 are normalized by.
     extra: what `pip install 'geoloc[...]'` must bring to run it. own: of the user's folder.
@@ -56,6 +58,7 @@ class Model:
     url: str = ""
     gated: bool = False
     size_bytes: int | None = None
+    about_mb: int | None = None
     sha256: str = ""
     input_px: int | None = None
     dim: int | None = None
@@ -73,7 +76,14 @@ class Model:
 
 _KEYS = {entry.name: entry for entry in dataclasses.fields(Model) if entry.name not in ("name", "own")}
 _REQUIRED = [name for name, entry in _KEYS.items() if entry.default is entry.default_factory is dataclasses.MISSING]
-_TYPES: dict[str, type] = {"gated": bool, "size_bytes": int, "input_px": int, "dim": int, "options": dict}
+_TYPES: dict[str, type] = {
+    "gated": bool,
+    "size_bytes": int,
+    "about_mb": int,
+    "input_px": int,
+    "dim": int,
+    "options": dict,
+}
 
 
 def built_in() -> dict[str, Model]:
@@ -166,7 +176,7 @@ def _faults(model: Model) -> list[tuple[str, str]]:
         found.append((f"the kind '{model.kind}'", f"give one of {', '.join(KINDS)}"))
     if model.commercial not in COMMERCIAL:
         found.append((f"commercial = '{model.commercial}'", f"give one of {', '.join(COMMERCIAL)}"))
-    if not _PLAIN.fullmatch(model.file) or model.file.endswith((".toml", ".part", ".sha256")):
+    if not _FILE.fullmatch(model.file) or model.file.endswith((".toml", ".part", ".sha256")):
         found.append((f"the file '{model.file}'", "give a plain name of a file of weights, without folders"))
     if model.sha256 and not _DIGEST.fullmatch(model.sha256):
         found.append((f"the SHA-256 '{model.sha256}'", "give its 64 small hexadecimal digits"))

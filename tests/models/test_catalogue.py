@@ -16,6 +16,12 @@ from geoloc_cli.models.catalogue import Model, built_in, catalogue, entry, find,
 # The names that the documentation and other people's scripts use.
 NAMES = {
     "features": {"aliked-t16", "aliked-n16", "aliked-n16rot", "aliked-n32", "xfeat", "superpoint", "disk"},
+    "descriptor": {
+        *("dinov2-small", "dinov2-base", "dinov2-large", "dinov2-with-registers-base", "dinov3-small", "dinov3-base"),
+        *("clip-vit-b16", "clip-vit-l14", "metaclip2-b16", "siglip-base", "siglip2-base"),
+        *("megaloc", "dinov2-salad", "boq-dinov2", "boq-resnet50", "mixvpr", "anyloc-dinov2"),
+        *("cosplace-resnet50-2048", "eigenplaces-resnet50-2048"),
+    },
     "matcher": {"lighterglue", "aliked-lightglue", "superpoint-lightglue", "disk-lightglue", "loftr"},
 }
 LEAST: dict[str, Any] = {
@@ -52,7 +58,8 @@ def test_every_entry_says_whose_it_is_and_how_it_may_be_had(model: Model) -> Non
     assert model.extra in ("torch", "onnx")
     # What is not pulled cannot be pinned; what is pulled over http could be anything.
     assert model.pulled or not model.sha256
-    assert (model.mean is None) == (model.std is None)
+    assert (model.mean is None) == (model.std is None) == (model.kind != "descriptor")
+    assert model.kind not in ("descriptor", "features") or (model.dim and model.input_px)
 
 
 @pytest.mark.parametrize(
