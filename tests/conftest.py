@@ -33,6 +33,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest
         if name.startswith("GEOLOC_") and name != "GEOLOC_TEST_DATA":
             monkeypatch.delenv(name)
     monkeypatch.setenv("GEOLOC_CONFIG", str(tmp_path_factory.getbasetemp() / "no-config.toml"))
+    monkeypatch.setenv("GEOLOC_MODELS", str(tmp_path_factory.getbasetemp() / "no-models"))
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from geoloc_cli.errors import ConfigError, UnknownBackend
-from geoloc_cli.models.places import models_folder
-from geoloc_cli.registry import KINDS
+from geoloc_cli.models.places import located, models_folder
+from geoloc_cli.registry import KINDS, BackendSpec, names, parse
 
 COMMERCIAL = ("yes", "no", "ask")
 _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
@@ -125,6 +125,34 @@ def find(name: str) -> Model:
     if name not in known:
         raise UnknownBackend(f"There is no model '{name}'{nearest(name, known)}")
     return known[name]
+
+
+def spec_for_model(kind: str, text: str) -> BackendSpec:
+    """`NAME?key=value&...` of a backend, which stays as it is, or of a model: the backend that runs it, and its options.
+
+    A model's file is named where it is found, and pinned where its SHA-256 is known, unless the user names another one.
+    Raises UnknownBackend where neither has the name.
+    """
+    spec = parse(text)
+    backends = names(kind)
+    if spec.name in backends:
+        return spec
+    models = {name: model for name, model in catalogue().items() if model.kind == kind}
+    if spec.name not in models:
+        there = f"there is {', '.join(backends)}, and of models {', '.join(models) or 'none'}."
+        near = difflib.get_close_matches(spec.name, [*backends, *models], n=1)
+        raise UnknownBackend(
+            f"There is no {kind} '{spec.name}', and no model; " + (f"did you mean '{near[0]}'?" if near else there)
+        )
+    model = models[spec.name]
+    found: dict[str, Scalar] = {}
+    if "weights" not in spec.options:
+        place = located(model)
+        sha256 = place.sha256 if place else model.sha256
+        found["weights"] = str(place.path) if place else ""
+        if sha256:
+            found["weights_sha256"] = sha256
+    return BackendSpec(model.backend, {**model.options, **found, **spec.options})
 
 
 def nearest(name: str, known: Any) -> str:

@@ -1,7 +1,7 @@
 """Weights of learned models, from files of this machine: nothing is downloaded, and nothing is unpickled.
 
-A file is named by a path, or left to be found under its usual name in the folder that `GEOLOC_WEIGHTS` names and in
-torch.hub's cache. What is hashed is what is loaded: the file is read once.
+A file is named by a path, or left to be found by its usual name where models lie (`models/places.py`). What is hashed
+is what is loaded: the file is read once.
 """
 
 from __future__ import annotations
@@ -10,15 +10,17 @@ import hashlib
 import importlib
 import importlib.metadata
 import io
-import os
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from geoloc_cli.errors import MissingExtra, WeightsMismatch, WeightsMissing
+from geoloc_cli.models.catalogue import Model, catalogue
+from geoloc_cli.models.places import WEIGHTS_VARIABLE, Place, places, recorded
 
-FOLDER_VARIABLE = "GEOLOC_WEIGHTS"
+# `weights_only` ran code of hostile files before this release (CVE-2025-32434).
+_SAFE_TORCH = (2, 6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,59 +48,83 @@ def versions(*libraries: str) -> str:
 def load_weights(given: str, sha256: str, usual_name: str, owner: str) -> Weights:
     """The state dict in the file `given`, or of the `usual_name` where `given` is empty or has moved.
 
-    sha256: of the file that is wanted; empty for any. A file that has moved is only accepted where its hash is known.
-    A file of one tensor is a state dict of it under the name "". Raises WeightsMissing where there is no such file, and
-    WeightsMismatch where it is another or holds no state dict.
+    sha256: of the file that is wanted; empty for the one of the catalogue or of the record beside it, where there is
+    one, else for any. A file that has moved is only accepted where its hash is known. A file of one tensor is a state
+    dict of it under the name "". Raises WeightsMissing where there is no such file, and WeightsMismatch where it is
+    another or holds no state dict.
     """
     imported("torch", owner)
     path, data, digest = read_pinned(given, sha256, usual_name, owner)
-    return Weights(path, digest, _state(path, data, owner))
+    return Weights(path, digest, read_state(path, data, owner))
 
 
 def read_pinned(given: str, sha256: str, usual_name: str, owner: str) -> tuple[Path, bytes, str]:
-    """The absolute path, the bytes and the SHA-256 of a file that is found, and pinned, as `load_weights` says."""
-    path = _found(given, bool(sha256), usual_name, owner)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise WeightsMissing(f"{owner}: {path} cannot be read ({error.strerror}); check its permissions.") from error
-    digest = hashlib.sha256(data).hexdigest()
-    if sha256 and digest != sha256:
+    """The absolute path, the bytes and the SHA-256 of a file that is found, and pinned, as `load_weights` says.
+
+    Of several files of the name the first is taken that has the SHA-256 it must have.
+    """
+    refused = None
+    for place in _candidates(given, sha256, usual_name):
+        try:
+            data = place.path.read_bytes()
+        except OSError as error:
+            raise WeightsMissing(
+                f"{owner}: {place.path} cannot be read ({error.strerror}); check its permissions."
+            ) from error
+        digest, wanted = hashlib.sha256(data).hexdigest(), sha256 or place.sha256
+        if not wanted or digest == wanted:
+            return place.path.absolute(), data, digest
+        refused = refused or (place.path, digest, wanted)
+    model = _known(given, sha256, usual_name)
+    pull = f"get it by `geoloc models pull {model.name}`" if model and model.pulled else ""
+    if refused:
+        path, digest, wanted = refused
+        put = f"put that one into the folder that {WEIGHTS_VARIABLE} names"
         raise WeightsMismatch(
             f"{owner}: {path} is not the file that is asked for (its SHA-256 begins with {digest[:12]}, and should "
-            f"with {sha256[:12]}); put that one into the folder that {FOLDER_VARIABLE} names, or build with this one "
-            "into a new folder."
+            f"with {wanted[:12]}); {pull or put}, or build with this one into a new folder."
         )
-    return path.absolute(), data, digest
-
-
-def _found(given: str, moved: bool, usual_name: str, owner: str) -> Path:
-    named = [Path(given)] if given else []
-    if not given or moved:
-        named += [folder / (Path(given).name or usual_name) for folder in _folders()]
-    for path in named:
-        if path.is_file():
-            return path
-    wanted = given or usual_name
+    name = Path(given or usual_name).name
+    get = f"download it from {model.source}" if model else "download them"
     raise WeightsMissing(
-        f"{owner} needs its weights, and there is no file {wanted}; download them, and give "
-        f"`?weights=/path/to/{Path(wanted).name}` after the name, or put them into the folder that {FOLDER_VARIABLE} "
-        "names."
+        f"{owner} needs its weights, and there is no file {given or usual_name}; {pull or get}, "
+        f"{'or' if pull else 'and'} give `?weights=/path/to/{name}` after the name, or put them into the folder that "
+        f"{WEIGHTS_VARIABLE} names."
     )
 
 
-def _folders() -> Iterator[Path]:
-    if os.environ.get(FOLDER_VARIABLE):
-        yield Path(os.environ[FOLDER_VARIABLE])
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    yield Path(os.environ.get("TORCH_HOME") or cache / "torch") / "hub" / "checkpoints"
+def _candidates(given: str, sha256: str, usual_name: str) -> Iterator[Place]:
+    """The file that is given, then, where none is or it may have moved, those where models lie."""
+    if given and Path(given).is_file():
+        yield Place(Path(given), recorded(Path(given)))
+    if not given or sha256:
+        model = _known(given, sha256, usual_name)
+        names = (Path(given).name, usual_name, model.file if model else "")
+        yield from places(names, (model,) if model else ())
 
 
-def _state(path: Path, data: bytes, owner: str) -> dict[str, Any]:
+def _known(given: str, sha256: str, usual_name: str) -> Model | None:
+    """The catalogue's model that is meant: by its hash, else by the name of its file."""
+    models = catalogue().values()
+    names = (Path(given).name, usual_name)
+    by_hash = (model for model in models if sha256 and model.sha256 == sha256)
+    by_name = (model for model in models if model.file in names)
+    return next(by_hash, None) or next(by_name, None)
+
+
+def read_state(path: Path, data: bytes, owner: str) -> dict[str, Any]:
+    """The state dict that a file's bytes hold. Raises WeightsMismatch where they hold anything else, such as code."""
     import torch
 
+    safetensors = path.suffix == ".safetensors"
+    if not safetensors and tuple(int(part) for part in torch.__version__.split(".")[:2]) < _SAFE_TORCH:
+        raise MissingExtra(
+            f"{owner}: torch {torch.__version__} may run code that hides in {path}; run `pip install 'torch>=2.6'`, or "
+            "give the weights as .safetensors."
+        )
+
     try:
-        if path.suffix == ".safetensors":
+        if safetensors:
             loaded: Any = imported("safetensors.torch", owner).load(data)
         else:
             loaded = torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)

@@ -11,7 +11,8 @@ import pytest
 
 from geoloc_cli import registry
 from geoloc_cli.errors import ConfigError, UnknownBackend
-from geoloc_cli.models.catalogue import Model, built_in, catalogue, entry, find, own_entries
+from geoloc_cli.models.catalogue import Model, built_in, catalogue, entry, find, own_entries, spec_for_model
+from geoloc_cli.registry import BackendSpec
 
 # The names that the documentation and other people's scripts use.
 NAMES = {
@@ -165,3 +166,38 @@ def test_a_name_must_be_plain(name: str) -> None:
 def test_what_an_entry_must_say_is_asked_for(key: str) -> None:
     with pytest.raises(ConfigError, match=f"lacks {key}"):
         entry("mine", {k: v for k, v in LEAST.items() if k != key}, "mine.toml")
+
+
+def test_a_backend_stays_itself_and_a_model_becomes_its_backend_with_its_options(folder: Path) -> None:
+    assert spec_for_model("features", "sift") == BackendSpec("sift")
+    assert spec_for_model("features", "xfeat?min_score=0.5") == BackendSpec("xfeat", {"min_score": "0.5"})
+    model = built_in()["aliked-n16"]
+    wanted = {"model_name": "aliked-n16", "weights": "", "weights_sha256": model.sha256}
+    assert spec_for_model("features", "aliked-n16") == BackendSpec("aliked", wanted)
+    (folder / "aliked-n16.pth").write_bytes(b"any")
+    wanted["weights"] = str(folder / "aliked-n16.pth")
+    assert spec_for_model("features", "aliked-n16") == BackendSpec("aliked", wanted)
+    mine = {"model_name": "aliked-n32", "max_features": "9"}
+    found = spec_for_model("features", "aliked-n16?max_features=9&model_name=aliked-n32")
+    assert found == BackendSpec("aliked", wanted | mine)
+
+
+def test_a_users_own_file_is_not_pinned_by_the_catalogue() -> None:
+    found = spec_for_model("features", "aliked-n16?weights=mine.pth")
+    assert found == BackendSpec("aliked", {"model_name": "aliked-n16", "weights": "mine.pth"})
+
+
+def test_a_model_of_no_known_hash_is_pinned_by_what_was_recorded(folder: Path) -> None:
+    (folder / "aliked_lightglue.pth").write_bytes(b"any")
+    assert "weights_sha256" not in spec_for_model("matcher", "aliked-lightglue").options
+    (folder / "aliked_lightglue.pth.sha256").write_text(f"{'a' * 64}  aliked_lightglue.pth\n")
+    assert spec_for_model("matcher", "aliked-lightglue").options["weights_sha256"] == "a" * 64
+
+
+def test_a_name_that_is_neither_is_told_of_both() -> None:
+    with pytest.raises(UnknownBackend, match=r"no features 'aliked-n61', and no model; did you mean 'aliked-n16'\?"):
+        spec_for_model("features", "aliked-n61")
+    with pytest.raises(UnknownBackend, match=r"no features 'qqq', and no model; there is sift, .*models aliked-t16"):
+        spec_for_model("features", "qqq")
+    with pytest.raises(UnknownBackend, match=r"no retriever 'megaloc', and no model; there is vlad, cann, .*none"):
+        spec_for_model("retriever", "megaloc")
