@@ -128,7 +128,7 @@ def find(name: str) -> Model:
 
 
 def spec_for_model(kind: str, text: str) -> BackendSpec:
-    """`NAME?key=value&...` of a backend, which stays as it is, or of a model: the backend that runs it, and its options.
+    """`NAME?key=value&...` of a backend, which stays itself, or of a model: the backend that runs it, and its options.
 
     A model's file is named where it is found, and pinned where its SHA-256 is known, unless the user names another one.
     Raises UnknownBackend where neither has the name.
