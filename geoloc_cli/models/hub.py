@@ -26,7 +26,7 @@ def download(model: Model, step: Step, *, again: bool = False) -> Path:
     errors = imported("huggingface_hub.errors", owner)
     log_in = "log in by `hf auth login`, or give its token in HF_TOKEN"
     try:
-        with _quietly(), room(Path(hub.constants.HF_HUB_CACHE)):
+        with _quietly(hub.constants), room(Path(hub.constants.HF_HUB_CACHE)):
             return Path(
                 hub.hf_hub_download(
                     model.hub,
@@ -89,12 +89,14 @@ def _bar(step: Step) -> type[Any]:
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
-    """The library's warnings repeat addresses; what they say is in the error."""
+def _quietly(constants: Any) -> Iterator[None]:
+    """Without the library's warnings, which repeat addresses, and without what it tells the hub of this machine."""
     logger = logging.getLogger("huggingface_hub")
-    level = logger.level
+    level, telling = logger.level, constants.HF_HUB_DISABLE_TELEMETRY
     logger.setLevel(logging.CRITICAL)
+    constants.HF_HUB_DISABLE_TELEMETRY = True
     try:
         yield
     finally:
         logger.setLevel(level)
+        constants.HF_HUB_DISABLE_TELEMETRY = telling

@@ -118,7 +118,7 @@ class Hub:
         self.commit = COMMIT
         self.error = ""
         self.told: list[str] = []
-        self.gets = 0
+        self.asked: list[str] = []
 
     @property
     def headers(self) -> dict[str, str]:
@@ -149,6 +149,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
 
         def do_HEAD(self) -> None:
             state.told.append(self.headers.get("Authorization", ""))
+            state.asked.append(f"{self.command} {self.path}")
             status = {"": 200, "GatedRepo": 403, "RepoNotFound": 401}.get(state.error, 404)
             self.send_response(status)
             for name, value in state.headers.items():
@@ -156,7 +157,6 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
             self.end_headers()
 
         def do_GET(self) -> None:
-            state.gets += 1
             self.do_HEAD()
             self.wfile.write(b"" if state.error else state.data)
 
@@ -188,10 +188,12 @@ def test_a_model_of_the_hub_comes_into_its_cache_with_its_token(folder: Path, hu
     assert done.path is not None
     assert done.path.parts[-3:] == ("snapshots", COMMIT, "model.safetensors")
     assert told[-1] == (len(DATA), len(DATA))
-    assert "Bearer hf_secret" in hub.told
+    assert set(hub.told) == {"Bearer hf_secret"}
     assert pull(model) == (done, False)
     assert check(model) == done
-    assert hub.gets == 1
+    # Nothing else is asked for, and nothing is told of this machine.
+    path = f"/{model.hub}/resolve/main/model.safetensors"
+    assert hub.asked == [f"HEAD {path}", f"GET {path}"]
     assert (folder / f"{model.file}.sha256").read_text() == f"{SHA256}  {model.file}\n"
 
 
