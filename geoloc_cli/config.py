@@ -27,7 +27,7 @@ from typing import Any
 from geoloc_cli.errors import ConfigError
 
 PREFIX = "GEOLOC_"
-# Names with a meaning of their own; GEOLOC_TEST_DATA is for the tests.
+# Names with a meaning of their own, which are no command's option; GEOLOC_TEST_DATA is for the tests.
 _RESERVED = {"CONFIG", "DEVICE", "MODELS", "OFFLINE", "PLUGINS", "TEST_DATA", "WEIGHTS"}
 _SECRET = re.compile(r"(^|_)(key|token|secret|password)s?($|_)")
 
@@ -143,7 +143,8 @@ def _variables(known: Known) -> dict[str, tuple[str, str, type]]:
     found = {}
     for options in known.values():
         for option, kind in options.items():
-            found[f"{PREFIX}{option.upper()}"] = ("", option, kind)
+            if option.upper() not in _RESERVED:
+                found[f"{PREFIX}{option.upper()}"] = ("", option, kind)
     for command, options in known.items():
         for option, kind in options.items():
             found[f"{PREFIX}{command.replace(' ', '_').upper()}_{option.upper()}"] = (command, option, kind)

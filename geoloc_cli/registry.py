@@ -262,6 +262,17 @@ def create(kind: str, spec: BackendSpec, defaults: dict[str, Any] | None = None)
 
     defaults: values for those options that the backend has and the spec leaves open.
     """
+    made, options = _resolved(kind, spec, defaults or {})
+    return made() if options is None else made(options)
+
+
+def check(kind: str, spec: BackendSpec) -> None:
+    """Raises what `create` would of the name, the extra and the options, and builds nothing."""
+    _resolved(kind, spec, {})
+
+
+def _resolved(kind: str, spec: BackendSpec, defaults: dict[str, Any]) -> tuple[Any, Any]:
+    """The class of a backend and its options; None where it takes none."""
     row = find(kind, spec.name)
     module_name, _, class_name = row.target.partition(":")
     try:
@@ -279,10 +290,10 @@ def create(kind: str, spec: BackendSpec, defaults: dict[str, Any] | None = None)
     if options is None:
         if spec.options:
             raise UnknownBackend(f"{kind} '{row.name}' takes no options, and was given {', '.join(spec.options)}.")
-        return made()
+        return made, None
     known = {entry.name for entry in dataclasses.fields(options)}
-    wanted = {name: value for name, value in (defaults or {}).items() if name in known}
-    return made(typed_options(options, wanted | spec.options, f"{kind} '{row.name}'"))
+    wanted = {name: value for name, value in defaults.items() if name in known}
+    return made, typed_options(options, wanted | spec.options, f"{kind} '{row.name}'")
 
 
 def typed_options(options: Any, given: dict[str, Any], owner: str) -> Any:

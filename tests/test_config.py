@@ -154,7 +154,7 @@ def test_broken_settings_stop_every_command_with_one_sentence_but_not_help(tmp_p
 
 def test_the_example_of_the_readme_is_understood(tmp_path: Path) -> None:
     readme = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
-    example = readme.partition("```toml\n")[2].partition("```")[0]
+    example = readme.partition("## Settings")[2].partition("```toml\n")[2].partition("```")[0]
     known = settable(typer.main.get_command(app))
     file = tmp_path / "config.toml"
     file.write_text(example)

@@ -9,7 +9,7 @@ import typer
 import typer.main
 
 from geoloc_cli import __version__
-from geoloc_cli.cli import backends, config, demo, doctor, index, inspect, locate, map, schema
+from geoloc_cli.cli import backends, config, demo, doctor, index, inspect, locate, map, models, schema
 from geoloc_cli.errors import EXIT_INTERRUPTED, RunError
 
 app = typer.Typer(
@@ -41,6 +41,7 @@ app.command("inspect")(inspect.inspect)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("backends")(backends.backends)
+app.add_typer(models.app, name="models")
 app.command("schema")(schema.schema)
 app.add_typer(config.app, name="config")
 

@@ -55,6 +55,9 @@ MATCHER: Any = typer.Option(
 WORKERS: Any = typer.Option(None, "--workers", min=1, help="Processes; by default one for each core.")
 CACHE: Any = typer.Option(None, "--cache", metavar="DIR", help="Keep features here, and describe no picture twice.")
 QUIET: Any = typer.Option(False, "--quiet", help="No progress and no summary on stderr.")
+OFFLINE: Any = typer.Option(
+    False, "--offline", help="Open no connection, as with GEOLOC_OFFLINE=1 or HF_HUB_OFFLINE=1."
+)
 JSON: Any = typer.Option(False, "--json", help="JSON instead of a table.")
 CAMERA: Any = typer.Option(
     None, "--camera", metavar="MODEL,WIDTH,HEIGHT,PARAMS...", help="The intrinsics, in COLMAP's order of parameters."

@@ -1,9 +1,9 @@
-"""A progress bar on stderr, with rate and time left; nothing where stderr is not a terminal."""
+"""Progress bars on stderr, with rate and time left; nothing where stderr is not a terminal."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -40,6 +40,21 @@ def bar(total: int, quiet: bool) -> Iterator[Bar]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), _rate(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         yield Bar((progress, progress.add_task("starting", total=total)))
+
+
+@contextmanager
+def byte_bar(name: str, quiet: bool) -> Iterator[Callable[[int, int | None], None]]:
+    """A bar over one file: what it yields is told the bytes that are there, and of how many."""
+    if quiet or not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(name, total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
 
 
 def _rate() -> ProgressColumn:

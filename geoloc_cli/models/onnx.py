@@ -31,17 +31,9 @@ def load_network(
     Raises MissingExtra without onnxruntime, WeightsMissing where there is no such file, and WeightsMismatch where it is
     another or no such network.
     """
-    runtime = imported("onnxruntime", owner, EXTRA)
+    imported("onnxruntime", owner, EXTRA)
     path, data, digest = read_pinned(given, sha256, usual_name, owner)
-    options = runtime.SessionOptions()
-    # As many threads as a pool of processes leaves to this one (`engine/local.py`); 0: one for each core.
-    threads = os.environ.get("OMP_NUM_THREADS", "")
-    options.intra_op_num_threads = int(threads) if threads.isdecimal() else 0
-    options.log_severity_level = 4
-    try:
-        session = runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # a damaged file makes the reader raise half a dozen types of its own
-        raise WeightsMismatch(f"{owner}: {path} cannot be read as a network; give an ONNX file.") from error
+    session = read_network(path, data, owner)
     found = {entry.name for entry in session.get_inputs()}, {entry.name for entry in session.get_outputs()}
     if found != (set(takes), set(gives)):
         raise WeightsMismatch(
@@ -49,3 +41,17 @@ def load_network(
             f"{', '.join(sorted(found[1]))}); give the file of this one."
         )
     return Network(path, digest, session)
+
+
+def read_network(path: Path, data: bytes, owner: str) -> Any:
+    """A session of the network that a file's bytes hold. Raises WeightsMismatch where they hold none."""
+    runtime = imported("onnxruntime", owner, EXTRA)
+    options = runtime.SessionOptions()
+    # As many threads as a pool of processes leaves to this one (`engine/local.py`); 0: one for each core.
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    options.intra_op_num_threads = int(threads) if threads.isdecimal() else 0
+    options.log_severity_level = 4
+    try:
+        return runtime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # a damaged file makes the reader raise half a dozen types of its own
+        raise WeightsMismatch(f"{owner}: {path} cannot be read as a network; give an ONNX file.") from error

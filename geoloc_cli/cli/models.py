@@ -1,0 +1,151 @@
+"""`geoloc models`: learned models, named, pulled on purpose, checked, and a user's own beside them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from geoloc_cli.cli import options, progress, table
+from geoloc_cli.errors import WeightsMismatch, WeightsMissing
+
+if TYPE_CHECKING:
+    from geoloc_cli.models.listing import Listed
+    from geoloc_cli.models.pull import Checked
+
+app = typer.Typer(
+    help="See, pull, check and add learned models.",
+    rich_markup_mode=None,
+    no_args_is_help=True,
+)
+
+_NAMES: Any = typer.Argument(..., metavar="NAMES...", help="Models, as `geoloc models list` names them.")
+
+
+@app.command("list")
+def list_models(as_json: bool = options.JSON) -> None:
+    """List the models: kind, size, licence, where each is, and what it lacks to be used."""
+    from rich.text import Text
+
+    from geoloc_cli.models.listing import listed
+
+    rows = listed()
+    if as_json:
+        typer.echo(json.dumps([row.as_json() for row in rows], indent=2))
+        return
+    made = table.table(["name", "kind"], ["size"], ["licence", "commercial", "ready", "where"])
+    for row in rows:
+        model = row.model
+        where = table.printable(str(row.path)) if row.path else ""
+        cells = (model.name, model.kind, _size(row), model.licence, model.commercial, _ready(row), where)
+        made.add_row(*(Text(cell) for cell in cells))
+    table.show(made)
+
+
+def _size(row: Listed) -> str:
+    if row.size_bytes is None:
+        return "?"
+    return f"{row.size_bytes / 1e6:.0f} MB" if row.size_bytes >= 1e6 else f"{row.size_bytes / 1e3:.0f} kB"
+
+
+def _ready(row: Listed) -> str:
+    """Whether it can be used, or the first thing to do."""
+    said = {
+        "file": "to be pulled" if row.model.pulled else "by hand",
+        "whole file": "damaged",
+        "extra": f"needs geoloc[{row.model.extra}]",
+        "backend": f"no backend {row.model.backend}",
+    }
+    return ", ".join(said[lack] for lack in row.lacks) or "ready"
+
+
+@app.command("pull")
+def pull_models(names: list[str] = _NAMES, offline: bool = options.OFFLINE, quiet: bool = options.QUIET) -> None:
+    """Bring models to this machine: continued where an earlier pull stopped, and verified.
+
+    What is here and sound is not fetched again.
+    """
+    from geoloc_cli.models.catalogue import find
+    from geoloc_cli.models.offline import go_offline
+    from geoloc_cli.models.pull import pull
+
+    if offline:
+        go_offline()
+    for model in [find(name) for name in names]:
+        with progress.byte_bar(model.name, quiet) as step:
+            done, fetched = pull(model, step)
+        if quiet:
+            continue
+        typer.echo(f"{model.name}: {'pulled' if fetched else 'here already'}, {_said(done)}", err=True)
+        if model.commercial != "yes":
+            use = "no commercial use" if model.commercial == "no" else "read it before commercial use"
+            typer.echo(f"{model.name}: its licence is {model.licence}; {use}.", err=True)
+
+
+def _said(done: Checked) -> str:
+    where = table.printable(str(done.path))
+    if done.state == "good":
+        return f"{where}, SHA-256 as stated"
+    if done.state == "recorded":
+        return f"{where}; nobody vouches for it: its SHA-256 of the first pull, {done.sha256[:12]}..., is what counts"
+    return f"{where}; nobody vouches for it, and it was not pulled: its SHA-256 begins with {done.sha256[:12]}"
+
+
+@app.command("verify")
+def verify_models(
+    names: list[str] = typer.Argument(
+        None, metavar="[NAMES...]", help="Models; by default all that are on this machine."
+    ),
+) -> None:
+    """Read every byte of models, and compare it with what was published or pulled first."""
+    from rich.text import Text
+
+    from geoloc_cli.models.catalogue import catalogue, find
+    from geoloc_cli.models.pull import check
+
+    found = [check(find(name)) for name in names] if names else [check(model) for model in catalogue().values()]
+    made = table.table(["name", "state", "SHA-256", "where"])
+    for row in found:
+        if row.path:
+            cells = (row.name, row.state, row.sha256[:12], table.printable(str(row.path)))
+            made.add_row(*(Text(cell) for cell in cells))
+    table.show(made)
+    damaged = [row.name for row in found if row.state == "damaged"]
+    if damaged:
+        raise WeightsMismatch(f"Damaged: {', '.join(damaged)}; run `geoloc models pull {' '.join(damaged)}`.")
+    missing = [row.name for row in found if row.state == "missing"] if names else []
+    if missing:
+        raise WeightsMissing(f"Not here: {', '.join(missing)}; run `geoloc models pull {' '.join(missing)}`.")
+
+
+@app.command("path")
+def path_of_model(name: str = typer.Argument(..., metavar="NAME", help="A model.")) -> None:
+    """Print where the file of a model is."""
+    from geoloc_cli.models.catalogue import find
+    from geoloc_cli.models.places import located
+
+    place = located(find(name))
+    if place is None:
+        raise WeightsMissing(f"'{name}' is not on this machine; run `geoloc models pull {name}`.")
+    typer.echo(str(place.path))
+
+
+@app.command("add")
+def add_model(
+    name: str = typer.Argument(..., metavar="NAME", help="What it is to be called."),
+    kind: str = typer.Option(..., "--kind", metavar="KIND", help="descriptor, features, matcher or prior."),
+    file: Path = typer.Option(..., "--file", metavar="FILE", help="Its weights; they are copied."),
+    config: Path = typer.Option(
+        ..., "--config", metavar="FILE", help="TOML: its backend, and its options, licence and the like."
+    ),
+) -> None:
+    """Add a model of your own, from a file of weights and a few lines of TOML.
+
+    The least that the TOML says is `backend = "NAME"`, and in a table `[options]` what the backend needs to know.
+    """
+    from geoloc_cli.models.own import add
+
+    made = add(name, kind, file, config)
+    typer.echo(f"{made.name}: added, SHA-256 {made.sha256}; --{made.kind} {made.name} uses it.", err=True)
