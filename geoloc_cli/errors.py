@@ -16,7 +16,7 @@
         ├── IndexMismatch         the index was made with another describer or a newer version (4)
         ├── IndexDamaged          a file of the index is not what was written (10)
         ├── IndexLocked           another process is writing to the index (11)
-        ├── WeightsMissing        the weights of a learned model are not where they are looked for (3)
+        ├── WeightsMissing        the weights of a learned model are not here, or cannot be fetched (3)
         ├── WeightsMismatch       a file of weights is another one than is asked for, or of another model (4)
         ├── MapMissing            there is no map at this place (3)
         ├── MapDamaged            a model or a file of a map cannot be read, or is not what was written (10)

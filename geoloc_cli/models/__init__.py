@@ -1,1 +1,1 @@
-"""Learned weights: found on this machine, hashed, and loaded as numbers alone."""
+"""Learned models: named in a catalogue, pulled on purpose, found on this machine, and loaded as numbers alone."""
