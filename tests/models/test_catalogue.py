@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -68,11 +69,16 @@ def test_every_entry_says_whose_it_is_and_how_it_may_be_had(model: Model) -> Non
 )
 def test_a_backend_takes_the_options_of_each_entry_and_looks_for_its_file(model: Model) -> None:
     row = registry.find(model.kind, model.backend)
-    module, _, _ = row.target.partition(":")
-    options = getattr(__import__(module, fromlist=["x"]), str(row.options))
-    made = registry.typed_options(options, {**model.options, "weights": model.file}, model.name)
-    assert made.weights == model.file
+    module, _, name = row.target.partition(":")
+    loaded = importlib.import_module(module)
+    made = registry.typed_options(getattr(loaded, str(row.options)), {**model.options, "weights": ""}, model.name)
     assert row.extra == model.extra
+    if model.kind == "features":
+        assert getattr(loaded, name).usual_file(None, made) == model.file
+    elif model.backend == "lightglue":
+        assert loaded.FILES[made.features] == model.file
+    else:
+        assert model.file in Path(str(loaded.__file__)).read_text(encoding="utf-8")
 
 
 def test_files_and_sources_are_each_one_models_own() -> None:
