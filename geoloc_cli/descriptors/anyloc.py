@@ -19,7 +19,8 @@ from geoloc_cli.descriptors.learned import LearnedDescriptor
 from geoloc_cli.descriptors.names import dinov2_from_hub
 from geoloc_cli.descriptors.salad import HUB_OFFSET
 from geoloc_cli.errors import TooFewFeatures, UsageError, WeightsMismatch, WeightsMissing
-from geoloc_cli.models.weights import FOLDER_VARIABLE, load_weights
+from geoloc_cli.models.places import WEIGHTS_VARIABLE
+from geoloc_cli.models.weights import load_weights
 
 FACETS = ("query", "key", "value", "token")
 _HUB = {"small": "dinov2_vits14", "base": "dinov2_vitb14", "large": "dinov2_vitl14", "giant": "dinov2_vitg14"}
@@ -115,7 +116,7 @@ def _vocabulary(options: AnyLocOptions) -> tuple[Any, AnyLocOptions]:
         raise WeightsMissing(
             f"{owner}: there is no file {options.vocabulary or usual} that can be read; learn one with "
             "scripts/learn_vocabulary.py, and give `?vocabulary=/path/to/vocabulary.safetensors` after the name, or "
-            f"put it into the folder that {FOLDER_VARIABLE} names."
+            f"put it into the folder that {WEIGHTS_VARIABLE} names."
         ) from error
     centers = weights.state.get("centers", weights.state.get(""))
     if centers is None or centers.ndim != 2 or centers.shape[1] != channels or len(centers) < 1:
