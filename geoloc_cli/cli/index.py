@@ -42,6 +42,7 @@ def build(
     descriptor: str = options.DESCRIPTOR,
     dim: int = options.DIM,
     cache: str = options.CACHE,
+    offline: bool = options.OFFLINE,
     workers: int = options.WORKERS,
     quiet: bool = options.QUIET,
 ) -> None:
@@ -65,6 +66,7 @@ def add(
     focal_px: float = options.FOCAL_PX,
     fov_deg: float = options.FOV_DEG,
     cache: str = options.CACHE,
+    offline: bool = options.OFFLINE,
     workers: int = options.WORKERS,
     quiet: bool = options.QUIET,
 ) -> None:

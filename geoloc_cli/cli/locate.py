@@ -64,6 +64,7 @@ def locate(
     fov_deg: float = options.FOV_DEG,
     exclude_list: str = options.EXCLUDE,
     cache: str = options.CACHE,
+    offline: bool = options.OFFLINE,
     workers: int = options.WORKERS,
     quiet: bool = options.QUIET,
 ) -> None:

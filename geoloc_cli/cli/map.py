@@ -52,6 +52,7 @@ def build(
     dim: int = options.DIM,
     matcher: str = options.MATCHER,
     cache: str = options.CACHE,
+    offline: bool = options.OFFLINE,
     workers: int = options.WORKERS,
     quiet: bool = options.QUIET,
 ) -> None:
@@ -91,6 +92,7 @@ def import_(
     dim: int = options.DIM,
     matcher: str = options.MATCHER,
     cache: str = options.CACHE,
+    offline: bool = options.OFFLINE,
     workers: int = options.WORKERS,
     quiet: bool = options.QUIET,
 ) -> None:

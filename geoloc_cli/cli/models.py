@@ -68,11 +68,8 @@ def pull_models(names: list[str] = _NAMES, offline: bool = options.OFFLINE, quie
     What is here and sound is not fetched again.
     """
     from geoloc_cli.models.catalogue import find
-    from geoloc_cli.models.offline import go_offline
     from geoloc_cli.models.pull import pull
 
-    if offline:
-        go_offline()
     for model in [find(name) for name in names]:
         with progress.byte_bar(model.name, quiet) as step:
             done, fetched = pull(model, step)

@@ -55,8 +55,19 @@ MATCHER: Any = typer.Option(
 WORKERS: Any = typer.Option(None, "--workers", min=1, help="Processes; by default one for each core.")
 CACHE: Any = typer.Option(None, "--cache", metavar="DIR", help="Keep features here, and describe no picture twice.")
 QUIET: Any = typer.Option(False, "--quiet", help="No progress and no summary on stderr.")
+
+
+def _offline(wanted: bool) -> bool:
+    if wanted:
+        from geoloc_cli.models.offline import go_offline
+
+        go_offline()
+    return wanted
+
+
+# Whoever takes it need not look at it: it is in force as soon as it is read.
 OFFLINE: Any = typer.Option(
-    False, "--offline", help="Open no connection, as with GEOLOC_OFFLINE=1 or HF_HUB_OFFLINE=1."
+    False, "--offline", callback=_offline, help="Open no connection, as with GEOLOC_OFFLINE=1 or HF_HUB_OFFLINE=1."
 )
 JSON: Any = typer.Option(False, "--json", help="JSON instead of a table.")
 CAMERA: Any = typer.Option(

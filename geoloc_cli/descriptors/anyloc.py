@@ -65,7 +65,7 @@ class _Facets(LearnedDescriptor[AnyLocOptions]):
     name = "anyloc"
 
     def usual_file(self, options: AnyLocOptions) -> str:
-        return f"{_HUB[options.backbone.removeprefix('dinov2-')]}_pretrain.pth"
+        return f"{options.backbone}.safetensors"
 
     def build(self, options: AnyLocOptions) -> Any:
         from geoloc_cli.descriptors.nets.facets import Facets

@@ -41,7 +41,7 @@ class MegaLocDescriptor(LearnedDescriptor[MegaLocOptions]):
         super().__init__(options or MegaLocOptions())
 
     def usual_file(self, options: MegaLocOptions) -> str:
-        return "megaloc.torch"
+        return "megaloc.safetensors"
 
     def multiple_px(self, options: MegaLocOptions) -> int:
         return options.tower().patch

@@ -20,8 +20,9 @@ from geoloc_cli.features.local import LocalFeatures
 from geoloc_cli.features.sift import SiftOptions
 from geoloc_cli.index.manifest import NAME, read_manifest
 from geoloc_cli.index.reader import Index
+from geoloc_cli.models.catalogue import spec_for_model
 from geoloc_cli.photos.decode import decode_gray, decode_rgb
-from geoloc_cli.registry import BackendSpec, create, parse, typed_options
+from geoloc_cli.registry import BackendSpec, create, typed_options
 from geoloc_cli.store import Store
 
 Spec = dict[str, Any]
@@ -78,16 +79,16 @@ def spec_for(
 ) -> dict[str, Spec]:
     """The describer for a build into `folder`, by what the user says of it; an index that exists keeps the rest.
 
-    features, descriptor: as `registry.parse` reads them, `aliked?weights=...`; reduction: options of
+    features, descriptor: backends or models by name, `aliked?weights=...` or `aliked-n16`; reduction: options of
     `descriptors/reduction.py`, of which `vlad` takes the `dim` alone. Learned ones come back with their file of weights
     pinned; one that lies elsewhere than when the index was made is still the same.
     """
     recorded = read_manifest(Path(folder)).describer if (Path(folder) / NAME).exists() else None
     spec = dict(recorded or default_spec())
     if features is not None:
-        spec["features"] = _pinned("features", parse(features))
+        spec["features"] = _pinned("features", spec_for_model("features", features))
     if descriptor is not None:
-        spec["descriptor"] = _descriptor_spec(parse(descriptor))
+        spec["descriptor"] = _descriptor_spec(spec_for_model("descriptor", descriptor))
         spec.pop("reduction", None)
     spec = _with_reduction(spec, reduction or {})
     return recorded if recorded is not None and _without_place(recorded) == _without_place(spec) else spec

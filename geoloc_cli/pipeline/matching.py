@@ -11,15 +11,18 @@ from geoloc_cli.errors import PhotoError, PhotoNotFound
 from geoloc_cli.features.local import LocalFeatures
 from geoloc_cli.index.reader import Index
 from geoloc_cli.index.rows import IndexedPhoto
+from geoloc_cli.models.catalogue import spec_for_model
 from geoloc_cli.photos.decode import decode_gray
 from geoloc_cli.pipeline.extract import fingerprint
-from geoloc_cli.registry import create, parse
+from geoloc_cli.registry import create
 
 
 def build_matcher(index: Index, text: str, max_ratio: float) -> Matcher:
     """A matcher of an index's features from `NAME?KEY=VALUE`; max_ratio: the stage's, where it takes one."""
     features = index.manifest.describer["features"]["name"]
-    matcher: Matcher = create("matcher", parse(text), {"max_ratio": max_ratio, "features": features})
+    matcher: Matcher = create(
+        "matcher", spec_for_model("matcher", text), {"max_ratio": max_ratio, "features": features}
+    )
     return matcher
 
 

@@ -135,14 +135,14 @@ def hub() -> Iterator[str]:
 def test_a_pull_from_the_hub_and_what_it_says(shell: Shell, hub: str) -> None:
     pytest.importorskip("huggingface_hub", reason="needs huggingface_hub")
     shell.environment["HF_ENDPOINT"] = hub
-    out, error = shell("pull", "metaclip2-b16")
+    out, error = shell("pull", "metaclip2-huge")
     assert out == ""
-    assert "metaclip2-b16: pulled, " in error
+    assert "metaclip2-huge: pulled, " in error
     assert "nobody vouches for it" in error
     assert "read it before commercial use" in error
-    path = shell("path", "metaclip2-b16")[0].strip()
+    path = shell("path", "metaclip2-huge")[0].strip()
     assert Path(path).read_bytes() == b"abcd"
-    assert "recorded" in shell("verify", "metaclip2-b16")[0]
+    assert "recorded" in shell("verify", "metaclip2-huge")[0]
     # Of this one the hash is known, and it is not of these four bytes.
     assert (
         "What the hub sends is not the file of the model 'dinov2-small'" in shell("pull", "dinov2-small", status=4)[1]

@@ -20,7 +20,7 @@ NAMES = {
     "features": {"aliked-t16", "aliked-n16", "aliked-n16rot", "aliked-n32", "xfeat", "superpoint", "disk"},
     "descriptor": {
         *("dinov2-small", "dinov2-base", "dinov2-large", "dinov2-with-registers-base", "dinov3-small", "dinov3-base"),
-        *("clip-vit-b16", "clip-vit-l14", "metaclip2-b16", "siglip-base", "siglip2-base"),
+        *("clip-vit-b16", "clip-vit-l14", "metaclip2-huge", "siglip-base", "siglip2-base"),
         *("megaloc", "dinov2-salad", "boq-dinov2", "boq-resnet50", "mixvpr", "anyloc-dinov2"),
         *("cosplace-resnet50-2048", "eigenplaces-resnet50-2048"),
     },

@@ -126,7 +126,7 @@ try:
     load_weights("", "", "superpoint.safetensors", "x")
 except RunError as error:
     found["load superpoint"] = str(error)
-for given, name in (("", "siglip-base.safetensors"), (sys.argv[1], "mine.safetensors")):
+for given, name in (("", "siglip-base-patch16-224.safetensors"), (sys.argv[1], "mine.safetensors")):
     found[f"load {name}"] = load_weights(given, "", name, "x").state["w"].tolist()
 import socket
 try:
@@ -153,5 +153,5 @@ def test_a_fresh_process_opens_no_socket_either(home: dict[str, str], tmp_path: 
     assert found["superpoint"] == "damaged"
     assert "not the file that is asked for" in found["load superpoint"]
     assert found["siglip-base"] == "unknown"
-    assert found["load siglip-base.safetensors"] == found["load mine.safetensors"] == [1.0]
+    assert found["load siglip-base-patch16-224.safetensors"] == found["load mine.safetensors"] == [1.0]
     assert found["pull disk"] == found["pull siglip2-base"] == "UsageError"
