@@ -143,6 +143,15 @@ BUILTIN: tuple[Backend, ...] = (
         licence="Apache-2.0 (weights and kornia)",
     ),
     Backend(
+        "matcher",
+        "efficient-loftr",
+        "geoloc_cli.features.efficient_loftr:EfficientLoftrMatcher",
+        "EfficientLoFTR by transformers, from a local file of weights: as loftr, and faster",
+        "EfficientLoftrOptions",
+        extra="torch",
+        licence="Apache-2.0 (weights and transformers)",
+    ),
+    Backend(
         "descriptor",
         "vlad",
         "geoloc_cli.descriptors.vlad:VladDescriptor",
