@@ -9,9 +9,7 @@ is laid over it by one similarity, fitted on the map's own photographs alone. Pr
 
 from __future__ import annotations
 
-import argparse
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -26,18 +24,11 @@ from geoloc_cli.maps.folder import open_map
 from geoloc_cli.maps.model import MapImage
 from geoloc_cli.maps.similarity import umeyama
 from geoloc_cli.photos.exif import read_photo
+from real_sets import geoloc, parser, pictures, split
 
 Floats = NDArray[np.float64]
 # Rotation cam_from_world and centre of each photograph, by its name.
 Poses = dict[str, tuple[Floats, Floats]]
-
-
-def geoloc(*arguments: str) -> str:
-    done = subprocess.run([sys.executable, "-m", "geoloc_cli", *arguments], capture_output=True, text=True, check=False)
-    if done.returncode not in (0, 1):
-        raise SystemExit(f"geoloc {' '.join(arguments)} ended with {done.returncode}: {done.stderr}")
-    print(done.stderr, end="", file=sys.stderr)
-    return done.stdout
 
 
 def fountain(data: Path) -> tuple[Poses, list[str]]:
@@ -96,17 +87,15 @@ class How(NamedTuple):
 
 def mapped(name: str, data: Path, folder: Path, lens: list[str], how: How) -> tuple[list[dict[str, Any]], float, float]:
     """The fixes of the queries of a set in a map of the rest; seconds of the map and of the queries."""
-    split = json.loads((data / "splits.json").read_text())[name]
-    photos = data / split["photos"]
+    photos, queries = split(data, name)
     folder.parent.mkdir(parents=True, exist_ok=True)
     listed = folder.with_suffix(".txt")
-    listed.write_text("".join(f"{query}\n" for query in split["queries"]))
+    listed.write_text("".join(f"{query.name}\n" for query in queries))
     began = time.perf_counter()
     geoloc("map", "build", str(photos), "--map", str(folder), "--exclude-list", str(listed), *lens, *how.build)
     built = time.perf_counter()
-    queries = [str(photos / query) for query in split["queries"]]
     asked = ["--pose", "--format", "jsonl", *how.locate, *lens]
-    lines = geoloc("locate", *queries, "--map", str(folder), *asked).splitlines()
+    lines = geoloc("locate", *map(str, queries), "--map", str(folder), *asked).splitlines()
     return [json.loads(line) for line in lines], built - began, time.perf_counter() - built
 
 
@@ -154,7 +143,7 @@ def placed_row(name: str, data: Path, folder: Path, how: How) -> dict[str, Any]:
 
 def against_joint(data: Path, folder: Path, how: How) -> dict[str, Any]:
     """The queries of seneca in a map of the others, against one reconstruction of all, laid over it by the others."""
-    photos = data / json.loads((data / "splits.json").read_text())["seneca"]["photos"]
+    photos, _ = split(data, "seneca")
     fixes, _, _ = mapped("seneca", data, folder / "references", [], how)
     geoloc("map", "build", str(photos), "--map", str(folder / "joint"), *how.build)
     joint = open_map(folder / "joint")[0]
@@ -179,7 +168,7 @@ def against_joint(data: Path, folder: Path, how: How) -> dict[str, Any]:
 
 def left_out_in_turn(data: Path, folder: Path, how: How) -> dict[str, Any]:
     """Each photograph of sacre_coeur posed in a map of the nine others."""
-    photos = sorted(p for p in (data / "sacre_coeur").rglob("*") if p.suffix.lower() in (".jpg", ".jpeg", ".png"))
+    photos = pictures(data / "sacre_coeur")
     posed = 0
     for photo in photos:
         others = [str(p) for p in photos if p != photo]
@@ -194,16 +183,15 @@ def left_out_in_turn(data: Path, folder: Path, how: How) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[2] / "shared" / "data")
-    parser.add_argument("--sets", default="fountain,fountain-guessed,fox,seneca,lund,sacre_coeur,seneca-joint")
-    parser.add_argument("--mapper", default="incremental", help="as of `geoloc map build`")
-    parser.add_argument("--share-camera", default="auto", help="as of `geoloc map build`")
-    parser.add_argument("--features", default="sift", help="as of `geoloc map build`")
-    parser.add_argument("--matcher", default="mutual-nn", help="as of `geoloc map build` and `geoloc locate`")
-    parser.add_argument("--solver", default="auto", help="as of `geoloc locate`")
-    parser.add_argument("--keep", type=Path, help="leave the maps in this folder")
-    options = parser.parse_args()
+    said = parser(__doc__)
+    said.add_argument("--sets", default="fountain,fountain-guessed,fox,seneca,lund,sacre_coeur,seneca-joint")
+    said.add_argument("--mapper", default="incremental", help="as of `geoloc map build`")
+    said.add_argument("--share-camera", default="auto", help="as of `geoloc map build`")
+    said.add_argument("--features", default="sift", help="as of `geoloc map build`")
+    said.add_argument("--matcher", default="mutual-nn", help="as of `geoloc map build` and `geoloc locate`")
+    said.add_argument("--solver", default="auto", help="as of `geoloc locate`")
+    said.add_argument("--keep", type=Path, help="leave the maps in this folder")
+    options = said.parse_args()
     made = ["--mapper", options.mapper, "--share-camera", options.share_camera, "--features", options.features]
     matched = ["--matcher", options.matcher]
     how = How([*made, *matched], [*matched, "--solver", options.solver])

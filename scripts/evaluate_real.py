@@ -8,10 +8,7 @@ and one JSON line.
 
 from __future__ import annotations
 
-import argparse
 import json
-import subprocess
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -20,28 +17,14 @@ from typing import Any
 import numpy as np
 
 from geoloc_cli.geo.earth import haversine_m
-from geoloc_cli.photos.exif import read_photo
+from real_sets import geoloc, parser, place, split
 
 SETS = ("seneca", "lund")
-
-
-def geoloc(*arguments: str) -> str:
-    """Standard output of the installed command; exit status 1 (some photos failed) is an answer too."""
-    done = subprocess.run([sys.executable, "-m", "geoloc_cli", *arguments], capture_output=True, text=True, check=False)
-    if done.returncode not in (0, 1):
-        raise SystemExit(f"geoloc {' '.join(arguments)} ended with {done.returncode}: {done.stderr}")
-    return done.stdout
 
 
 def locate(photos: list[Path], index: Path) -> list[dict[str, Any]]:
     lines = geoloc("locate", *map(str, photos), "--index", str(index), "--format", "jsonl").splitlines()
     return [json.loads(line) for line in lines]
-
-
-def truth(path: str) -> tuple[float, float]:
-    position = read_photo(path).position
-    assert position is not None, path
-    return position.lat, position.lon
 
 
 def own_set(name: str, queries: list[Path], index: Path) -> dict[str, Any]:
@@ -56,7 +39,7 @@ def own_set(name: str, queries: list[Path], index: Path) -> dict[str, Any]:
         if fix["status"] != "ok":
             print(f"{photo:16}{fix['status']:>11}  {fix['reason']}")
             continue
-        error = float(haversine_m(fix["lat"], fix["lon"], *truth(fix["photo"])))
+        error = float(haversine_m(fix["lat"], fix["lon"], *place(fix["photo"])))
         errors.append(error)
         inside += error <= fix["radius_m"]
         print(
@@ -89,23 +72,21 @@ def other_set(name: str, queries: list[Path], index: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[2] / "shared" / "data")
-    parser.add_argument("--keep", type=Path, help="leave the indexes in this folder")
-    options = parser.parse_args()
-    splits = json.loads((options.data / "splits.json").read_text())
+    said = parser(__doc__)
+    said.add_argument("--keep", type=Path, help="leave the indexes in this folder")
+    options = said.parse_args()
+    photos = {name: split(options.data, name)[0] for name in SETS}
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.keep or Path(scratch)
         folder.mkdir(parents=True, exist_ok=True)
-        queries = {s: [options.data / splits[s]["photos"] / q for q in splits[s]["queries"]] for s in SETS}
+        queries = {name: split(options.data, name)[1] for name in SETS}
         queries["berlin"] = sorted((options.data / "berlin" / "photos").iterdir())
         report: dict[str, Any] = {}
         for name in SETS:
             listed = folder / f"{name}-queries.txt"
             listed.write_text("".join(f"{q.name}\n" for q in queries[name]))
             began = time.perf_counter()
-            photos, index = options.data / splits[name]["photos"], folder / name
-            geoloc("index", "build", str(photos), "--index", str(index), "--exclude-list", str(listed))
+            geoloc("index", "build", str(photos[name]), "--index", str(folder / name), "--exclude-list", str(listed))
             report[name] = {"build_seconds": round(time.perf_counter() - began, 2)}
         for name in SETS:
             report[name] |= own_set(name, queries[name], folder / name)
