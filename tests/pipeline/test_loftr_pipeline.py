@@ -28,14 +28,15 @@ from geoloc_cli.pipeline.matching import References, build_matcher, pictured, pi
 from geoloc_cli.pipeline.ondemand import LocalMaps
 from geoloc_cli.pipeline.posing import stage_spec
 from geoloc_cli.records import from_record
+from geoloc_cli.testing.efficient_loftr import random_efficient_loftr
 from geoloc_cli.testing.loftr import random_loftr
 from geoloc_cli.types import Failure, Fix
 
 if TYPE_CHECKING:
     from conftest import SmallTown
 
-HAS_TORCH = all(importlib.util.find_spec(name) for name in ("torch", "kornia"))
-pytestmark = pytest.mark.skipif(not HAS_TORCH, reason="needs torch and kornia: make test sets them up")
+HAS_TORCH = all(importlib.util.find_spec(name) for name in ("torch", "kornia", "transformers"))
+pytestmark = pytest.mark.skipif(not HAS_TORCH, reason="needs torch, kornia and transformers: make test sets them up")
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +44,12 @@ def loftr(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The matcher, as the user names it; small pictures make it fast, and coarse, so that keypoints may be farther."""
     path = random_loftr(tmp_path_factory.mktemp("loftr") / "loftr_outdoor.ckpt")
     return f"loftr?weights={path}&min_score=0&snap_px=8&max_size_px=256"
+
+
+@pytest.fixture(scope="module")
+def efficient(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = random_efficient_loftr(tmp_path_factory.mktemp("efficient") / "efficientloftr.safetensors")
+    return f"efficient-loftr?weights={path}&min_score=0&snap_px=8&max_size_px=256"
 
 
 @pytest.fixture
@@ -104,6 +111,17 @@ def test_a_photo_is_found_by_its_picture_and_those_that_are_gone_are_passed_over
     assert own.inliers > 30
     assert own.inliers > 0.5 * own.matches
     assert (gone.matches, gone.inliers) == (None, None)
+
+
+def test_efficient_loftr_finds_a_photo_by_its_picture_too(walk: list[str], efficient: str, tmp_path: Path) -> None:
+    answer = located(tmp_path, efficient)
+    assert isinstance(answer, Fix)
+    assert (answer.status, answer.stage) == ("ok", "rerank")
+    own = {candidate.photo: candidate for candidate in answer.candidates}[walk[0]]
+    assert own.inliers is not None
+    assert own.matches is not None
+    assert own.inliers > 30
+    assert own.inliers > 0.8 * own.matches
 
 
 def test_without_the_photos_the_default_still_locates_and_loftr_says_what_is_missing(
