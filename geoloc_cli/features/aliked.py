@@ -18,7 +18,8 @@ class AlikedOptions(LearnedOptions):
 
     `min_score` lies above what plain pictures give (0.018 at most, by the padding at their border) and far below the
     usual 0.2, which leaves a street of 1024 px with half of its keypoints. Pictures of 1024 px take 1.2 s on two cores
-    and 1.7 GB; of 1280 px, 2.5 GB.
+    and 1.7 GB; of 1280 px, 2.5 GB. A picture that is turned by a quarter it does not know again: a street photo and its
+    neighbour have 530 matches upright and none turned, by `aliked-n16rot` 476 and none, by SIFT 221 and 222.
     """
 
     min_score: float = 0.03
