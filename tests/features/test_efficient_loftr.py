@@ -12,7 +12,6 @@ from pictures import on_grid, texture
 
 from geoloc_cli.errors import WeightsMismatch, WeightsMissing
 from geoloc_cli.features.efficient_loftr import EfficientLoftrMatcher, EfficientLoftrOptions, paired, refined
-from geoloc_cli.features.local import LocalFeatures
 from geoloc_cli.registry import BackendSpec, create
 from geoloc_cli.testing.efficient_loftr import random_efficient_loftr
 
@@ -131,12 +130,19 @@ def test_rows_are_those_of_the_described_size_whatever_size_is_compared(weights:
     assert np.mean((moved == 64).all(axis=1)) > 0.8
 
 
-def test_slivers_and_plain_pictures_match_nothing_and_are_no_failure(matcher: EfficientLoftrMatcher) -> None:
-    sliver, features = on_grid(texture(640, 4)), on_grid(texture(96, 64))
-    assert matcher.match(matcher.prepare(sliver), matcher.prepare(features)).shape == (0, 2)
-    plain = np.full((64, 96), 90, np.uint8)
-    flat = LocalFeatures(features.keypoints, features.descriptors, 96, 64, plain)
-    assert len(matcher.match(matcher.prepare(flat), matcher.prepare(features))) <= len(features)
+def test_what_is_less_sure_is_left_out_and_plain_pictures_and_slivers_match_nothing(
+    weights: Path, matcher: EfficientLoftrMatcher
+) -> None:
+    sure = EfficientLoftrMatcher(EfficientLoftrOptions(str(weights), min_score=0.9))
+    wide = texture(256, 192)
+    scores = matcher.dense(wide[:160, :224], wide[32:, 32:])[2]
+    kept = sure.dense(wide[:160, :224], wide[32:, 32:])[2]
+    assert 0 < len(kept) < len(scores)
+    assert kept.tolist() == [score for score in scores.tolist() if score > 0.9]
+    features, sliver = on_grid(np.full((64, 96), 90, np.uint8)), on_grid(texture(640, 4))
+    assert sure.match(sure.prepare(features), sure.prepare(features)).shape == (0, 2)
+    # All cells of a sliver are among the outermost.
+    assert matcher.match(matcher.prepare(sliver), matcher.prepare(sliver)).shape == (0, 2)
 
 
 def test_weights_are_found_pinned_and_refused_where_they_are_others(
