@@ -24,7 +24,10 @@ NAMES = {
         *("megaloc", "dinov2-salad", "boq-dinov2", "boq-resnet50", "mixvpr", "anyloc-dinov2"),
         *("cosplace-resnet50-2048", "eigenplaces-resnet50-2048"),
     },
-    "matcher": {"lighterglue", "aliked-lightglue", "superpoint-lightglue", "disk-lightglue", "loftr"},
+    "matcher": {
+        *("lighterglue", "aliked-lightglue", "superpoint-lightglue", "disk-lightglue"),
+        *("loftr", "efficient-loftr"),
+    },
 }
 LEAST: dict[str, Any] = {
     "kind": "features",
