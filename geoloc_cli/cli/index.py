@@ -41,6 +41,7 @@ def build(
     features: str = options.FEATURES,
     descriptor: str = options.DESCRIPTOR,
     dim: int = options.DIM,
+    codes: str = options.CODES,
     cache: str = options.CACHE,
     offline: bool = options.OFFLINE,
     workers: int = options.WORKERS,
@@ -51,7 +52,7 @@ def build(
     Photos that are in the index already, and have not changed, are not done again.
     """
     intrinsics = camera, focal_px, fov_deg
-    wanted = options.Described(features, descriptor, dim)
+    wanted = options.Described(features, descriptor, dim, codes)
     if not take_photos(photos, index, exclude_list, positions, intrinsics, cache, workers, quiet, wanted=wanted):
         raise typer.Exit(EXIT_SOME_FAILED)
 
@@ -97,6 +98,7 @@ def take_photos(
     False where one was not readable.
     """
     from geoloc_cli.engine.local import LocalPool
+    from geoloc_cli.index.codes import codes_named
     from geoloc_cli.photos.positions import read_positions
     from geoloc_cli.pipeline.build import build_index
     from geoloc_cli.pipeline.describer import spec_for
@@ -116,6 +118,7 @@ def take_photos(
             describer=spec_for(index, wanted.features, wanted.descriptor, {"dim": wanted.dim} if wanted.dim else None),
             cache=cache,
             placed=placed,
+            codes=codes_named(wanted.codes) if wanted.codes else None,
             progress=shown.step,
         )
     if not quiet:
@@ -164,6 +167,7 @@ def info(directory: str = _DIR, as_json: bool = options.JSON) -> None:
         ("photos", found["photos"]),
         ("area", area),
         ("described by", " and ".join(parts)),
+        ("codes", found["codes"]),
         ("made at", found["created_at"]),
         ("size", f"{found['bytes'] / 1e6:.1f} MB in {found['files']} files"),
         ("finished", "yes" if found["finished"] else "no; run the same `geoloc index build` again"),
@@ -213,13 +217,14 @@ def verify(directory: str = _DIR, as_json: bool = options.JSON) -> None:
 
 
 @app.command("compact")
-def compact(directory: str = _DIR) -> None:
-    """Give back the room of removed photos; write derived data anew."""
+def compact(directory: str = _DIR, codes: str = options.CODES) -> None:
+    """Give back the room of removed photos; write derived data anew, with other codes where they are named."""
+    from geoloc_cli.index.codes import codes_named
     from geoloc_cli.index.reader import Index
     from geoloc_cli.index.writer import IndexWriter
 
     Index.open(directory).close()
-    with IndexWriter(directory) as writer:
+    with IndexWriter(directory, codes=codes_named(codes) if codes else None) as writer:
         freed = writer.compact()
     typer.echo(f"{directory}: {freed / 1e6:.1f} MB freed.", err=True)
 

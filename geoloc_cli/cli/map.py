@@ -50,6 +50,7 @@ def build(
     features: str = options.FEATURES,
     descriptor: str = options.DESCRIPTOR,
     dim: int = options.DIM,
+    codes: str = options.CODES,
     matcher: str = options.MATCHER,
     cache: str = options.CACHE,
     offline: bool = options.OFFLINE,
@@ -64,7 +65,7 @@ def build(
     how.check()
     index = str(index_of(Path(map)))
     intrinsics = camera, focal_px, fov_deg
-    wanted = options.Described(features, descriptor, dim)
+    wanted = options.Described(features, descriptor, dim, codes)
     read = take_photos(
         photos, index, exclude_list, positions, intrinsics, cache, workers, quiet, placed=False, wanted=wanted
     )
@@ -90,6 +91,7 @@ def import_(
     features: str = options.FEATURES,
     descriptor: str = options.DESCRIPTOR,
     dim: int = options.DIM,
+    codes: str = options.CODES,
     matcher: str = options.MATCHER,
     cache: str = options.CACHE,
     offline: bool = options.OFFLINE,
@@ -114,7 +116,7 @@ def import_(
     paths = [photo.path for photo in found.photos]
     intrinsics = camera, focal_px, fov_deg
     index = str(index_of(Path(map)))
-    wanted = options.Described(features, descriptor, dim)
+    wanted = options.Described(features, descriptor, dim, codes)
     read = take_photos(
         paths, index, exclude_list, positions, intrinsics, cache, workers, quiet, placed=False, wanted=wanted
     )

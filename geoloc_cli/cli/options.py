@@ -46,6 +46,13 @@ DESCRIPTOR: Any = typer.Option(
 DIM: Any = typer.Option(
     None, "--dim", min=2, help="Numbers in a photo's vector, by principal axes learned from the photos."
 )
+CODES: Any = typer.Option(
+    None,
+    "--codes",
+    metavar="none|float16|pq<M>|rabitq",
+    help="What is kept in memory of a photo's vector for searching: itself, half of it, M bytes, or a bit a number "
+    "(`geoloc index tune`).",
+)
 MATCHER: Any = typer.Option(
     "mutual-nn",
     "--matcher",
@@ -83,6 +90,7 @@ class Described(NamedTuple):
     features: str | None = None
     descriptor: str | None = None
     dim: int | None = None
+    codes: str | None = None
 
 
 AS_IT_IS = Described()

@@ -21,6 +21,7 @@ from geoloc_cli.errors import IndexDamaged
 from geoloc_cli.geo.cells import cells_of
 from geoloc_cli.index import database as db
 from geoloc_cli.index import faiss_file
+from geoloc_cli.index.codes import CODES_FROM_ROWS, NONE, Codes
 from geoloc_cli.index.files import Written, damaged, inside, map_file, room, sha256_of, write_durable
 from geoloc_cli.types import Position
 
@@ -34,26 +35,30 @@ _NOWHERE = (1 << 63) - 1
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """vectors: (N, D) float32 unit rows; row_ids: (N,) int64; cells: (N,) uint64, ascending; lat, lon: (N,) degrees.
+    """vectors: (N, D) unit rows; row_ids: (N,) int64; cells: (N,) uint64, ascending; lat, lon: (N,) degrees.
 
-    The latitude and longitude of a photo without a position are NaN: it is in no region. `inverted` is FAISS's index of
-    many vectors; `on_device` has them on a GPU (`index/search_torch.py`), and is asked first.
+    vectors are float32, or float16 where `codes` says so. The latitude and longitude of a photo without a position are
+    NaN: it is in no region. `inverted` is FAISS's index of many vectors, or of their codes; `on_device` has them on a
+    GPU (`index/search_torch.py`), and is asked first.
     """
 
-    vectors: NDArray[np.float32]
+    vectors: NDArray[Any]
     row_ids: NDArray[np.int64]
     cells: NDArray[np.uint64]
     lat: NDArray[np.float64]
     lon: NDArray[np.float64]
     inverted: Any | None = None
     on_device: Any | None = None
+    codes: Codes = NONE
 
 
 def folder_of(index: Path) -> Path:
     return index / _FOLDER
 
 
-def gather(index: Path, database: sqlite3.Connection, maps: Mapping[str, mmap.mmap | bytes]) -> Ordered:
+def gather(
+    index: Path, database: sqlite3.Connection, maps: Mapping[str, mmap.mmap | bytes], codes: Codes = NONE
+) -> Ordered:
     """From the vector segments as `maps` holds them, in memory; IndexDamaged where one is not what was written."""
     rows = database.execute(
         "SELECT cell, row_id, json_extract(position, '$.lat'), json_extract(position, '$.lon'), vector_segment, "
@@ -63,7 +68,7 @@ def gather(index: Path, database: sqlite3.Connection, maps: Mapping[str, mmap.mm
     for place, row in enumerate(rows):
         by_segment.setdefault(row[4], []).append((place, row[5]))
     dim = db.vector_dim(database)
-    vectors = np.empty((len(rows), dim), np.float32)
+    vectors = np.empty((len(rows), dim), codes.dtype)
     for name, pairs in by_segment.items():
         sha256 = database.execute("SELECT sha256 FROM files WHERE name = ?", (name,)).fetchone()
         data = maps.get(name, b"")
@@ -78,17 +83,27 @@ def gather(index: Path, database: sqlite3.Connection, maps: Mapping[str, mmap.mm
         np.array(columns[0], np.uint64),
         np.array(columns[2], np.float64),
         np.array(columns[3], np.float64),
+        codes=codes,
     )
 
 
 def _parts(ordered: Ordered) -> dict[str, NDArray[Any]]:
     return {
-        "vectors.f4": ordered.vectors,
+        _vectors_suffix(ordered.codes): ordered.vectors,
         "rows.i8": ordered.row_ids,
         "cells.u8": ordered.cells,
         "lat.f8": ordered.lat,
         "lon.f8": ordered.lon,
     }
+
+
+def _vectors_suffix(codes: Codes) -> str:
+    return f"vectors.f{codes.dtype.itemsize}"
+
+
+def _faiss_suffix(codes: Codes) -> str:
+    """Named by what it holds, so that one of other codes is never taken for it."""
+    return "ivf.faiss" if codes == NONE else f"{codes.name}.faiss"
 
 
 def seal(index: Path, database: sqlite3.Connection, ordered: Ordered) -> None:
@@ -100,9 +115,11 @@ def seal(index: Path, database: sqlite3.Connection, ordered: Ordered) -> None:
     written: list[Written] = []
     for suffix, array in _parts(ordered).items():
         written.append(write_durable(folder, f"{number:08d}-{suffix}", _blocks(array)))
-    if len(ordered.row_ids) >= FAISS_FROM_ROWS:
-        name = f"{number:08d}-ivf.faiss"
-        faiss_file.write(faiss_file.build(ordered.vectors), folder, name)
+    from_rows = CODES_FROM_ROWS if ordered.codes.are_codes else FAISS_FROM_ROWS
+    inverted = faiss_file.build(ordered.vectors, ordered.codes) if len(ordered.row_ids) >= from_rows else None
+    if inverted is not None:
+        name = f"{number:08d}-{_faiss_suffix(ordered.codes)}"
+        faiss_file.write(inverted, folder, name)
         written.append(Written(name, (folder / name).stat().st_size, sha256_of(folder / name)))
     with db.translated(index):
         database.execute("BEGIN IMMEDIATE")
@@ -122,7 +139,9 @@ def _blocks(array: NDArray[Any]) -> Iterator[bytes]:
         yield array[start : start + (1 << 14)].tobytes()
 
 
-def load(index: Path, database: sqlite3.Connection, maps: Mapping[str, mmap.mmap | bytes]) -> Ordered:
+def load(
+    index: Path, database: sqlite3.Connection, maps: Mapping[str, mmap.mmap | bytes], codes: Codes = NONE
+) -> Ordered:
     """The derived files where they are of this generation and are what was written; else gathered in memory."""
     number = db.generation(database)
     dim = db.vector_dim(database)
@@ -132,27 +151,30 @@ def load(index: Path, database: sqlite3.Connection, maps: Mapping[str, mmap.mmap
         for name, size, sha256 in database.execute("SELECT name, size_bytes, sha256 FROM files WHERE kind = 'derived'")
         if name.startswith(f"{number:08d}-")
     }
-    wanted = {"vectors.f4": "<f4", "rows.i8": "<i8", "cells.u8": "<u8", "lat.f8": "<f8", "lon.f8": "<f8"}
+    vectors = _vectors_suffix(codes)
+    wanted = {vectors: codes.dtype.str, "rows.i8": "<i8", "cells.u8": "<u8", "lat.f8": "<f8", "lon.f8": "<f8"}
     arrays: dict[str, NDArray[Any]] = {}
     for suffix, dtype in wanted.items():
         if suffix not in files or not _is_as_written(folder, *files[suffix]):
-            return gather(index, database, maps)
+            return gather(index, database, maps, codes)
         name, size, _ = files[suffix]
         try:
             arrays[suffix] = np.frombuffer(map_file(folder, name, size), dtype)
         except IndexDamaged:  # a writer has just put newer ones in their places
-            return gather(index, database, maps)
+            return gather(index, database, maps, codes)
     inverted = None
     count = len(arrays["rows.i8"])
-    if "ivf.faiss" in files and _is_as_written(folder, *files["ivf.faiss"]):
-        inverted = faiss_file.read(folder / files["ivf.faiss"][0], count, dim)
+    faiss = files.get(_faiss_suffix(codes))
+    if faiss is not None and _is_as_written(folder, *faiss):
+        inverted = faiss_file.read(folder / faiss[0], count, dim, codes)
     return Ordered(
-        arrays["vectors.f4"].reshape(count, dim),
+        arrays[vectors].reshape(count, dim),
         arrays["rows.i8"],
         arrays["cells.u8"],
         arrays["lat.f8"],
         arrays["lon.f8"],
         inverted,
+        codes=codes,
     )
 
 

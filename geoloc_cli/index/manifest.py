@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from geoloc_cli.errors import IndexDamaged, IndexMismatch, IndexMissing
+from geoloc_cli.errors import IndexDamaged, IndexMismatch, IndexMissing, UsageError
+from geoloc_cli.index.codes import NONE, Codes, codes_named
 from geoloc_cli.index.files import write_durable
 
 SCHEMA = "geoloc.index/1"
@@ -17,15 +18,24 @@ _LONGEST_BYTES = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """`describer` is {"features": {"name", "options"}, "descriptor": {"name", "options"}}, each option written."""
+    """`describer` is {"features": {"name", "options"}, "descriptor": {"name", "options"}}, each option written.
+
+    codes: how vectors are kept for searching (`index/codes.py`), which may change in the life of an index.
+    """
 
     describer: dict[str, Any]
     created_at: str
+    codes: Codes = NONE
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
-    """Writes the manifest of a new index."""
-    body = {"schema": SCHEMA, "describer": manifest.describer, "created_at": manifest.created_at}
+    """Writes the manifest of an index."""
+    body = {
+        "schema": SCHEMA,
+        "describer": manifest.describer,
+        "created_at": manifest.created_at,
+        "codes": manifest.codes.name,
+    }
     write_durable(folder, NAME, [json.dumps(body, indent=2, sort_keys=True).encode() + b"\n"])
 
 
@@ -50,10 +60,19 @@ def read_manifest(folder: Path) -> Manifest:
             for part in ("features", "descriptor"):
                 if not isinstance(describer[part]["name"], str) or not isinstance(describer[part]["options"], dict):
                     raise ValueError(part)
-            return Manifest(describer, str(body["created_at"]))
+            return Manifest(describer, str(body["created_at"]), _codes(path, str(body.get("codes", NONE.name))))
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise IndexDamaged(f"{path} is not the manifest of an index; build the index again from the photos.") from error
     raise IndexMismatch(
         f"{path} says version {schema!r}, and this program reads {SCHEMA!r}; use the program that built the index, or "
         "build it again."
     )
+
+
+def _codes(path: Path, name: str) -> Codes:
+    try:
+        return codes_named(name)
+    except UsageError as error:
+        raise IndexMismatch(
+            f"{path} asks for what this program does not know: {error} Use the program that wrote it."
+        ) from error

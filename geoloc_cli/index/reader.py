@@ -21,6 +21,7 @@ from geoloc_cli.features.local import LocalFeatures
 from geoloc_cli.geo.earth import haversine_m
 from geoloc_cli.index import database as db
 from geoloc_cli.index import derived
+from geoloc_cli.index.codes import NONE, Codes
 from geoloc_cli.index.files import damaged, inside, map_file, sha256_of
 from geoloc_cli.index.manifest import Manifest, read_manifest
 from geoloc_cli.index.rows import Extent, IndexedPhoto, from_columns, packed_size, selected, unpacked
@@ -191,7 +192,7 @@ class Index:
         """Rows of other photos: the `alike` most similar to one, best first, then the `near` nearest of the rest."""
         ordered = self._order()
         at = int(np.flatnonzero(ordered.row_ids == row_id)[0])
-        found = self.search(ordered.vectors[at], alike + 1).row_ids.tolist()
+        found = self.search(ordered.vectors[at].astype(np.float32), alike + 1).row_ids.tolist()
         rows = [row for row in found if row != row_id][:alike]
         away = np.asarray(haversine_m(ordered.lat[at], ordered.lon[at], ordered.lat, ordered.lon))
         order = np.argsort(away, kind="stable")[: alike + near + 1]  # those without a place come last
@@ -201,14 +202,17 @@ class Index:
     def _order(self) -> derived.Ordered:
         if self._ordered is None:
             with self._sound():
-                ordered = derived.load(self.folder, self._database, self._segments)
+                ordered = derived.load(self.folder, self._database, self._segments, self.manifest.codes)
             self._ordered = _on_device(ordered) if len(ordered.row_ids) >= derived.FAISS_FROM_ROWS else ordered
         return self._ordered
 
-    def gathered(self) -> derived.Ordered:
-        """All vectors in the order of their cells, from the segments and never from a derived file."""
+    def gathered(self, codes: Codes = NONE) -> derived.Ordered:
+        """All vectors in the order of their cells, from the segments and never from a derived file.
+
+        In single precision, as they were written, or as `codes` keep them.
+        """
         with self._sound():
-            return derived.gather(self.folder, self._database, self._segments)
+            return derived.gather(self.folder, self._database, self._segments, codes)
 
 
 def _on_device(ordered: derived.Ordered) -> derived.Ordered:

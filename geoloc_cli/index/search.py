@@ -1,4 +1,7 @@
-"""Exact search inside circles, and the best of the rest: which rows, how similar, and what share was looked at."""
+"""Exact search inside circles, and the best of the rest: which rows, how similar, and what share was looked at.
+
+Where an index has codes, the rest is searched by them, and the best few hundred are compared again by their vectors.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ class Circle:
 class SearchResult:
     """row_ids: (n,) int64, those inside first, each part best first; similarities: (n,) float32 cosines.
 
-    looked_at_share is the part of the index whose vectors were compared.
+    looked_at_share is the part of the index whose vectors, or codes, were compared.
     """
 
     row_ids: NDArray[np.int64]
@@ -51,7 +54,7 @@ def search(
         rows, similarities, share = _everywhere(ordered, vector, k, None)
         return SearchResult(ordered.row_ids[rows], similarities, share)
     region = rows_within(ordered, within)
-    inside_similarities = ordered.vectors[region] @ vector
+    inside_similarities = products(ordered, region, vector)
     best = best_places(inside_similarities, ordered.row_ids[region], k)
     inside = region[best]
     check_inside(ordered, inside, within)
@@ -112,14 +115,31 @@ def best_places(similarities: NDArray[np.float32], row_ids: NDArray[np.int64], k
     return candidates[order[:k]]
 
 
+def products(ordered: Ordered, rows: NDArray[np.int64] | None, vector: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Inner products of these rows, or of all, in single precision and in blocks, whatever the rows are kept in."""
+    count = len(ordered.vectors) if rows is None else len(rows)
+    products = np.empty(count, np.float32)
+    for start in range(0, count, _BLOCK):
+        part = slice(start, start + _BLOCK)
+        taken = ordered.vectors[part if rows is None else rows[part]]
+        products[part] = taken.astype(np.float32, copy=False) @ vector
+    return products
+
+
 def _everywhere(
     ordered: Ordered, vector: NDArray[np.float32], k: int, keep_out: NDArray[np.int64] | None
 ) -> tuple[NDArray[np.int64], NDArray[np.float32], float]:
     count = len(ordered.row_ids)
     if ordered.inverted is not None:
-        rows, similarities = faiss_file.search(ordered.inverted, vector, k, keep_out)
+        codes = ordered.codes
+        wanted = max(k, codes.rescored) if codes.are_codes else k
+        rows, similarities = faiss_file.search(ordered.inverted, codes.prepared(vector[None])[0], wanted, keep_out)
+        if codes.are_codes:
+            exact = products(ordered, rows, vector)
+            best = best_places(exact, ordered.row_ids[rows], k)
+            rows, similarities = rows[best], exact[best]
         return rows, similarities, ordered.inverted.nprobe / ordered.inverted.nlist
-    everything = np.concatenate([ordered.vectors[i : i + _BLOCK] @ vector for i in range(0, count, _BLOCK)])
+    everything = products(ordered, None, vector)
     if keep_out is None:
         best = best_places(everything, ordered.row_ids, k)
         return best, everything[best], 1.0

@@ -11,6 +11,7 @@ of its exact search, whatever the device, the precision there, and how many quer
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +20,15 @@ from torch import Tensor
 
 from geoloc_cli.device import full_precision, uploaded
 from geoloc_cli.index.derived import Ordered
-from geoloc_cli.index.search import Circle, SearchResult, best_places, check_inside, check_kept_out, rows_within
+from geoloc_cli.index.search import (
+    Circle,
+    SearchResult,
+    best_places,
+    check_inside,
+    check_kept_out,
+    products,
+    rows_within,
+)
 
 Rows = NDArray[np.int64]
 # By which cosines are wrong: sums of products of float32 in any order; and halves have 11 bits, so that of unit
@@ -33,14 +42,12 @@ _BLOCK = 1 << 22
 
 
 class OnDevice:
-    """(N, D) float32 unit vectors, kept on a device; `half` keeps 16 bits of each number, for twice as many of them.
+    """(N, D) unit vectors, kept on a device in float32; `half` keeps 16 bits of each number, for twice as many of them.
 
     `max_memory_mib` bounds what is taken beside the vectors, but for one query.
     """
 
-    def __init__(
-        self, vectors: NDArray[np.float32], device: str, *, half: bool = False, max_memory_mib: int = 1024
-    ) -> None:
+    def __init__(self, vectors: NDArray[Any], device: str, *, half: bool = False, max_memory_mib: int = 1024) -> None:
         count, dim = vectors.shape
         self.device = device
         self._kept = torch.empty(count, dim, dtype=torch.float16 if half else torch.float32, device=device)
@@ -52,15 +59,16 @@ class OnDevice:
         self._together = max(1, ((max_memory_mib << 20) - 8 * _BLOCK) // (_EACH_ROW * max(1, count)))
 
     @classmethod
-    def where_it_fits(cls, vectors: NDArray[np.float32], device: str) -> OnDevice | None:
+    def where_it_fits(cls, vectors: NDArray[Any], device: str) -> OnDevice | None:
         """On this GPU, in halves where a half of its free memory would not hold more; None where that holds no halves.
 
         The other half is for the networks and batches that the same card works for.
         """
         free = torch.cuda.mem_get_info(device)[0]
-        if vectors.nbytes > free:
+        whole = 4 * vectors.size
+        if whole > free:
             return None
-        return cls(vectors, device, half=vectors.nbytes > free // 2)
+        return cls(vectors, device, half=vectors.dtype == np.float16 or whole > free // 2)
 
     def search(
         self,
@@ -134,6 +142,6 @@ class OnDevice:
 
 def _best(ordered: Ordered, query: NDArray[np.float32], rows: Rows, k: int) -> tuple[Rows, NDArray[np.float32]]:
     """Of these rows the k most similar, best first, and how similar they are, by float32 on the CPU."""
-    similarities = ordered.vectors[rows] @ query
+    similarities = products(ordered, rows, query)
     best = best_places(similarities, ordered.row_ids[rows], k)
     return rows[best], similarities[best].astype(np.float32)

@@ -9,6 +9,7 @@ import os
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -21,6 +22,7 @@ from geoloc_cli.errors import IndexLocked, IndexMismatch, IndexMissing, UsageErr
 from geoloc_cli.features.local import LocalFeatures
 from geoloc_cli.index import database as db
 from geoloc_cli.index import derived
+from geoloc_cli.index.codes import NONE, Codes
 from geoloc_cli.index.files import Written, room, write_durable
 from geoloc_cli.index.manifest import Manifest, read_manifest, write_manifest
 from geoloc_cli.index.reader import Index
@@ -36,8 +38,11 @@ _INSERT = (
 class IndexWriter:
     """Opens an index for writing, making it if there is none. A second writer is refused (IndexLocked)."""
 
-    def __init__(self, folder: str | Path, describer: dict[str, Any] | None = None) -> None:
-        """describer: of a new index; an existing one must have been made with the same (else IndexMismatch)."""
+    def __init__(self, folder: str | Path, describer: dict[str, Any] | None = None, codes: Codes | None = None) -> None:
+        """describer: of a new index; an existing one must have been made with the same (else IndexMismatch).
+
+        codes: what `seal` is to write, from now on; by default as before.
+        """
         self.folder = Path(folder)
         if describer is None:
             read_manifest(self.folder)  # an index that is not there is not made by looking for it
@@ -55,14 +60,14 @@ class IndexWriter:
                 f"{self.folder} cannot be written to ({error.strerror}); name another, or change its permissions."
             ) from error
         try:
-            self.manifest = self._open(describer)
+            self.manifest = self._open(describer, codes)
             self._database = db.open_database(self.folder, write=True)
             self._sweep()
         except BaseException:
             self._lock.release()
             raise
 
-    def _open(self, describer: dict[str, Any] | None) -> Manifest:
+    def _open(self, describer: dict[str, Any] | None, codes: Codes | None) -> Manifest:
         # The manifest is written last: a folder without one is no index yet, and is begun again.
         if (self.folder / "manifest.json").exists() or describer is None:
             found = read_manifest(self.folder)
@@ -71,7 +76,12 @@ class IndexWriter:
                     f"The index in {self.folder} was made with another describer or other options of it; build into a "
                     "new folder, or leave the options as they were."
                 )
-            return found
+            if codes in (None, found.codes):
+                return found
+            # Derived files of the old codes are passed over from here on, until `seal` has written those of the new.
+            manifest = replace(found, codes=codes)
+            write_manifest(self.folder, manifest)
+            return manifest
         strangers = {p.name for p in self.folder.iterdir()} - {_LOCK, "segments", "state", db.NAME}
         strangers -= {f"{db.NAME}{suffix}" for suffix in ("-wal", "-shm", "-journal")} | {"manifest.json.tmp"}
         if strangers:
@@ -85,7 +95,8 @@ class IndexWriter:
         with room(self.folder):
             for name in ("segments", "state"):
                 (self.folder / name).mkdir(exist_ok=True)
-        manifest = Manifest(describer, datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"))
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        manifest = Manifest(describer, now, codes or NONE)
         write_manifest(self.folder, manifest)
         return manifest
 
@@ -216,7 +227,7 @@ class IndexWriter:
     def seal(self) -> None:
         """Writes the derived data of the present state (`index/derived.py`)."""
         with Index.open(self.folder) as reader, db.translated(self.folder):
-            derived.seal(self.folder, self._database, reader.gathered())
+            derived.seal(self.folder, self._database, reader.gathered(self.manifest.codes))
 
     def compact(self) -> int:
         """Rewrites the segments without what was removed or replaced; returns the bytes that were freed."""

@@ -21,6 +21,7 @@ from geoloc_cli.descriptors.vlad import MIN_FEATURES, VladDescriptor, VladOption
 from geoloc_cli.device import available_cores
 from geoloc_cli.errors import PhotoError, TooFewFeatures, UsageError
 from geoloc_cli.features.local import LocalFeatures
+from geoloc_cli.index.codes import Codes
 from geoloc_cli.index.faiss_file import cluster
 from geoloc_cli.index.reader import Index
 from geoloc_cli.index.rows import NewPhoto
@@ -68,18 +69,20 @@ def build_index(
     cache: str | None = None,
     placed: bool = True,
     ahead: bool | None = None,
+    codes: Codes | None = None,
     progress: Callable[[str, int], None] | None = None,
 ) -> BuildReport:
     """Makes the index in `folder`, or adds to it what is new or changed; progress(stage, photos done) may be given.
 
     describer: by default that of the index, or the embedded one for a new index (`pipeline/describer.py`).
+    codes: how vectors are kept for searching; by default as before, and as they are in a new index.
     placed: a photo that says nowhere where it was taken is left out, as it is not for the index of a map.
     ahead: pictures are described in this process and not by the workers; by default where that pays (`ahead.py`).
     Raises the index's RunErrors; a photo that cannot be taken is left out, with its reason in the report.
     """
     began = time.perf_counter()
     tell = progress or (lambda stage, done: None)
-    with IndexWriter(folder, describer or spec_for(folder)) as writer:
+    with IndexWriter(folder, describer or spec_for(folder), codes) as writer:
         ahead = pays(writer.manifest.describer) if ahead is None else ahead
         intake = _Intake(writer, positions, camera, {"cache": cache, "placed": placed, "ahead": ahead}, tell)
         intake.take(paths, parallel_map)
