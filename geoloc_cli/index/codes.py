@@ -79,8 +79,8 @@ def codes_named(name: str) -> Codes:
     """Raises UsageError, with what may have been meant."""
     if name in _EXAMPLES or _PQ.fullmatch(name):
         return Codes(name)
-    near = difflib.get_close_matches(name, _EXAMPLES, n=1)
-    hint = f"did you mean '{near[0]}'?" if near else "there is none, float16, pq<M> such as pq64, rabitq."
+    near = difflib.get_close_matches(name.lower(), _EXAMPLES, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else "give none, float16, rabitq, or pq<M> such as pq64."
     raise UsageError(f"There are no codes '{name}'; {hint}")
 
 

@@ -69,6 +69,17 @@ def test_positions_from_a_file_win_over_exif(town: SmallTown, tmp_path: Path) ->
     assert rows[chosen[1]]["lat"] == pytest.approx(town.photos[1].lat, abs=5e-5)
 
 
+def test_codes_are_taken_and_changed(town: SmallTown, tmp_path: Path) -> None:
+    index = str(tmp_path / "index")
+    build = ("index", "build", *(photo.path for photo in town.photos[:2]), "--index", index, "--workers", "1")
+    assert "did you mean 'rabitq'" in geoloc(*build, "--codes", "rabit", status=2).stderr
+    geoloc(*build, "--codes", "float16")
+    said = json.loads(geoloc("index", "info", index, "--json").stdout)
+    assert (said["photos"], said["codes"]) == (2, "float16")
+    geoloc("index", "compact", index, "--codes", "pq32")
+    assert "codes         pq32" in geoloc("index", "info", index).stdout
+
+
 def test_add_remove_verify_compact_export(town: SmallTown, tmp_path: Path) -> None:
     index = str(tmp_path / "index")
     shutil.copytree(town.index, index)

@@ -68,6 +68,18 @@ def test_help_names_what_a_command_takes(command: str) -> None:
     assert ("--map" if command in ("build", "import") else "DIR") in done.output
 
 
+def test_a_map_s_index_may_be_in_half_precision(town: SmallTown, folder: Path) -> None:
+    asked = ("locate", town.queries[0].path, "--map", folder, "--format", "jsonl", "--workers", "1")
+    plain = json.loads(geoloc(*asked).stdout)
+    geoloc("index", "compact", index_of(folder), "--codes", "float16")
+    assert [path.suffix for path in (index_of(folder) / "derived").glob("*vectors*")] == [".f2"]
+    halved = json.loads(geoloc(*asked).stdout)
+    assert halved["status"] == "ok"
+    assert [row["photo"] for row in halved["candidates"]] == [row["photo"] for row in plain["candidates"]]
+    similar = [[row["similarity"] for row in fix["candidates"]] for fix in (plain, halved)]
+    assert similar[1] == pytest.approx(similar[0], abs=1e-3)
+
+
 def test_info_says_what_the_map_holds(town: SmallTown, built: Path) -> None:
     assert "14 of 14 photos" in geoloc("map", "info", built).stdout
     said = json.loads(CliRunner().invoke(app, ["map", "info", str(built), "--json"]).stdout)
