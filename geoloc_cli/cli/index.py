@@ -41,6 +41,7 @@ def build(
     features: str = options.FEATURES,
     descriptor: str = options.DESCRIPTOR,
     dim: int = options.DIM,
+    whiten: float = options.WHITEN,
     codes: str = options.CODES,
     cache: str = options.CACHE,
     offline: bool = options.OFFLINE,
@@ -52,7 +53,7 @@ def build(
     Photos that are in the index already, and have not changed, are not done again.
     """
     intrinsics = camera, focal_px, fov_deg
-    wanted = options.Described(features, descriptor, dim, codes)
+    wanted = options.Described(features, descriptor, dim, whiten, codes)
     if not take_photos(photos, index, exclude_list, positions, intrinsics, cache, workers, quiet, wanted=wanted):
         raise typer.Exit(EXIT_SOME_FAILED)
 
@@ -115,7 +116,7 @@ def take_photos(
             parallel_map=LocalPool(workers),
             positions=stated,
             camera=camera,
-            describer=spec_for(index, wanted.features, wanted.descriptor, {"dim": wanted.dim} if wanted.dim else None),
+            describer=spec_for(index, wanted.features, wanted.descriptor, wanted.reduction()),
             cache=cache,
             placed=placed,
             codes=codes_named(wanted.codes) if wanted.codes else None,

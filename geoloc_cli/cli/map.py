@@ -50,6 +50,7 @@ def build(
     features: str = options.FEATURES,
     descriptor: str = options.DESCRIPTOR,
     dim: int = options.DIM,
+    whiten: float = options.WHITEN,
     codes: str = options.CODES,
     matcher: str = options.MATCHER,
     cache: str = options.CACHE,
@@ -65,7 +66,7 @@ def build(
     how.check()
     index = str(index_of(Path(map)))
     intrinsics = camera, focal_px, fov_deg
-    wanted = options.Described(features, descriptor, dim, codes)
+    wanted = options.Described(features, descriptor, dim, whiten, codes)
     read = take_photos(
         photos, index, exclude_list, positions, intrinsics, cache, workers, quiet, placed=False, wanted=wanted
     )
@@ -91,6 +92,7 @@ def import_(
     features: str = options.FEATURES,
     descriptor: str = options.DESCRIPTOR,
     dim: int = options.DIM,
+    whiten: float = options.WHITEN,
     codes: str = options.CODES,
     matcher: str = options.MATCHER,
     cache: str = options.CACHE,
@@ -116,7 +118,7 @@ def import_(
     paths = [photo.path for photo in found.photos]
     intrinsics = camera, focal_px, fov_deg
     index = str(index_of(Path(map)))
-    wanted = options.Described(features, descriptor, dim, codes)
+    wanted = options.Described(features, descriptor, dim, whiten, codes)
     read = take_photos(
         paths, index, exclude_list, positions, intrinsics, cache, workers, quiet, placed=False, wanted=wanted
     )

@@ -46,6 +46,13 @@ DESCRIPTOR: Any = typer.Option(
 DIM: Any = typer.Option(
     None, "--dim", min=2, help="Numbers in a photo's vector, by principal axes learned from the photos."
 )
+WHITEN: Any = typer.Option(
+    None,
+    "--whiten",
+    min=0.0,
+    max=1.0,
+    help="With --dim: how far the axes are brought to one variance, from 0 to 1; 0.5 by default.",
+)
 CODES: Any = typer.Option(
     None,
     "--codes",
@@ -90,7 +97,12 @@ class Described(NamedTuple):
     features: str | None = None
     descriptor: str | None = None
     dim: int | None = None
+    whiten: float | None = None
     codes: str | None = None
+
+    def reduction(self) -> dict[str, int | float]:
+        """What is said of it."""
+        return {name: value for name, value in (("dim", self.dim), ("whiten", self.whiten)) if value is not None}
 
 
 AS_IT_IS = Described()

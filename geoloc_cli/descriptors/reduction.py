@@ -35,22 +35,41 @@ class ReductionOptions:
             raise UsageError(f"sample is {self.sample}; give at least 2.")
 
 
-def learn_reduction(rows: NDArray[np.float32], dim: int, whiten: float) -> dict[str, NDArray[Any]]:
-    """`center` (D,) and `whitening` (D, d) float32 of rows (N, D), d <= dim: `(row - center) @ whitening`.
+@dataclass(frozen=True, slots=True)
+class Axes:
+    """center (D,), and the r principal axes about it, largest first: basis (D, r), all float32; variance (r,)."""
 
-    d is at most a third of the rows, which bounds what can be learned from them.
+    center: NDArray[np.float32]
+    basis: NDArray[np.float32]
+    variance: NDArray[np.float64]
+
+    def gain(self, dim: int, whiten: float) -> NDArray[np.float64]:
+        """What each of the first `dim` axes is multiplied by."""
+        variance = self.variance[:dim]
+        # The floor keeps noise from being blown up.
+        gain: NDArray[np.float64] = (variance + 0.1 * variance.mean()) ** (-0.5 * whiten)
+        return gain
+
+
+def learn_axes(rows: NDArray[np.float32], dim: int) -> Axes:
+    """The principal axes of rows (N, D), `dim` of them at most.
+
+    At most a third of the rows, which bounds what can be learned from them.
     """
     center = rows.mean(axis=0)
     centered = rows - center
-    # The principal axes by way of the samples' Gram matrix, which is the smaller one: X^T u / s for each of its pairs.
+    # By way of the samples' Gram matrix, which is the smaller one: X^T u / s for each of its pairs.
     squares, columns = np.linalg.eigh((centered @ centered.T).astype(np.float64))
     squares, columns = squares[::-1], columns[:, ::-1]
     rank = int(min(dim, max(2, len(rows) // 3), max(1, (squares > squares[0] * 1e-6).sum())))
-    variance = squares[:rank] / len(rows)
-    # The floor keeps noise from being blown up.
-    gain = (variance + 0.1 * variance.mean()) ** (-0.5 * whiten)
     basis = centered.T @ (columns[:, :rank] / np.sqrt(squares[:rank])).astype(np.float32)
-    return {"center": center, "whitening": (basis * gain).astype(np.float32)}
+    return Axes(center, basis, squares[:rank] / len(rows))
+
+
+def learn_reduction(rows: NDArray[np.float32], dim: int, whiten: float) -> dict[str, NDArray[Any]]:
+    """`center` (D,) and `whitening` (D, d) float32 of rows (N, D), d <= dim: `(row - center) @ whitening`."""
+    axes = learn_axes(rows, dim)
+    return {"center": axes.center, "whitening": (axes.basis * axes.gain(dim, whiten)).astype(np.float32)}
 
 
 def reduced(row: NDArray[np.float32], state: dict[str, NDArray[Any]]) -> NDArray[np.float32]:

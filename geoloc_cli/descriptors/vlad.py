@@ -19,13 +19,13 @@ from geoloc_cli.features.local import LocalFeatures, unit_rows
 
 # Fewer keypoints than this say nothing about a place: the vector would be one word's noise.
 MIN_FEATURES = 8
-_WHITEN = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class VladOptions:
     """Options of `vlad`: `words` in the vocabulary, `local_dim` of a projected local descriptor, `dim` of the vector.
 
+    `whiten` from 0, principal axes as they are, to 1, all of one variance.
     `crops` random parts of each photo join it when the final projection is learned, so that an index of twenty photos
     still gets a projection of some use. `sample` local descriptors of at most `max_photos` photos are drawn in all;
     `seed` makes every draw the same.
@@ -38,11 +38,14 @@ class VladOptions:
     sample: int = 65_536
     max_photos: int = 600
     seed: int = 0
+    whiten: float = 0.5
 
     def check(self) -> None:
         for name in ("words", "local_dim", "dim", "sample", "max_photos"):
             if getattr(self, name) < 2:
                 raise UsageError(f"{name} is {getattr(self, name)}; give at least 2.")
+        if not 0.0 <= self.whiten <= 1.0:
+            raise UsageError(f"whiten is {self.whiten}; give a number from 0 to 1.")
 
 
 def learn(
@@ -73,29 +76,23 @@ def learn(
     projection = vectors[:, ::-1][:, : options.local_dim].astype(np.float32)
     words = cluster((local - mean) @ projection, options.words, options.seed)
     state: dict[str, NDArray[Any]] = {"mean": mean, "projection": projection, "words": words}
-    raw = np.stack(list(_training_vectors(chosen, load, state, options, rng)))
-    state |= learn_reduction(raw, options.dim, _WHITEN)
-    return state
+    raw = np.stack([row for i in chosen for row in raw_vectors(load(int(i)), state, options.crops, rng)])
+    return state | learn_reduction(raw, options.dim, options.whiten)
 
 
-def _training_vectors(
-    chosen: NDArray[np.int64],
-    load: Callable[[int], LocalFeatures],
-    state: dict[str, NDArray[Any]],
-    options: VladOptions,
-    rng: np.random.Generator,
+def raw_vectors(
+    features: LocalFeatures, state: dict[str, NDArray[Any]], crops: int, rng: np.random.Generator
 ) -> Iterator[NDArray[np.float32]]:
-    for i in chosen:
-        features = load(int(i))
-        local, nearest = _assigned(unit_rows(features.descriptors), state)
-        yield _pooled(local, nearest, state["words"])
-        size = np.array([features.width, features.height], np.float64)
-        for _ in range(options.crops):
-            extent = size * rng.uniform(0.5, 0.8)
-            corner = rng.uniform(0.0, 1.0, 2) * (size - extent)
-            inside = ((features.keypoints[:, :2] >= corner) & (features.keypoints[:, :2] < corner + extent)).all(axis=1)
-            if inside.sum() >= MIN_FEATURES:
-                yield _pooled(local[inside], nearest[inside], state["words"])
+    """Before its last projection, the vector of a photo, (words * local_dim,) of unit length, and then of its crops."""
+    local, nearest = _assigned(unit_rows(features.descriptors), state)
+    yield _pooled(local, nearest, state["words"])
+    size = np.array([features.width, features.height], np.float64)
+    for _ in range(crops):
+        extent = size * rng.uniform(0.5, 0.8)
+        corner = rng.uniform(0.0, 1.0, 2) * (size - extent)
+        inside = ((features.keypoints[:, :2] >= corner) & (features.keypoints[:, :2] < corner + extent)).all(axis=1)
+        if inside.sum() >= MIN_FEATURES:
+            yield _pooled(local[inside], nearest[inside], state["words"])
 
 
 def _assigned(

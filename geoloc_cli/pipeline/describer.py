@@ -80,8 +80,8 @@ def spec_for(
     """The describer for a build into `folder`, by what the user says of it; an index that exists keeps the rest.
 
     features, descriptor: backends or models by name, `aliked?weights=...` or `aliked-n16`; reduction: options of
-    `descriptors/reduction.py`, of which `vlad` takes the `dim` alone. Learned ones come back with their file of weights
-    pinned; one that lies elsewhere than when the index was made is still the same.
+    `descriptors/reduction.py`, of which `vlad` takes `dim` and `whiten`. Learned ones come back with their file of
+    weights pinned; one that lies elsewhere than when the index was made is still the same.
     """
     recorded = read_manifest(Path(folder)).describer if (Path(folder) / NAME).exists() else None
     spec = dict(recorded or default_spec())
@@ -91,7 +91,11 @@ def spec_for(
         spec["descriptor"] = _descriptor_spec(spec_for_model("descriptor", descriptor))
         spec.pop("reduction", None)
     spec = _with_reduction(spec, reduction or {})
-    return recorded if recorded is not None and _without_place(recorded) == _without_place(spec) else spec
+    if recorded is None:
+        return spec
+    # One from before an option is of its default.
+    same = _without_place(_with_reduction(recorded, {})) == _without_place(spec)
+    return recorded if same else spec
 
 
 def _descriptor_spec(given: BackendSpec) -> Spec:
@@ -109,10 +113,12 @@ def _with_reduction(spec: dict[str, Spec], given: Spec) -> dict[str, Spec]:
     descriptor = spec["descriptor"]
     if descriptor["name"] != VladDescriptor.name:
         options = typed_options(ReductionOptions, spec.get("reduction", {}) | given, "reduction")
+        if "whiten" in given and not options.dim:
+            raise UsageError(f"--whiten {given['whiten']} needs --dim: vectors of all their numbers stay as they are.")
         return spec | {"reduction": asdict(options)}
-    strange = sorted(given.keys() - {"dim"})
+    strange = sorted(given.keys() - {"dim", "whiten"})
     if strange:
-        raise UsageError(f"vlad learns a whitening of its own, and takes no {strange[0]}; give --dim alone.")
+        raise UsageError(f"vlad learns a reduction of its own, and takes no {strange[0]}; give --dim and --whiten.")
     options = typed_options(VladOptions, descriptor["options"] | given, "descriptor 'vlad'")
     return spec | {"descriptor": {"name": VladDescriptor.name, "options": asdict(options)}}
 

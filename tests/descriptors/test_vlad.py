@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from geoloc_cli.descriptors.vlad import VladDescriptor, VladOptions, learn
+from geoloc_cli.descriptors.vlad import VladDescriptor, VladOptions, learn, raw_vectors
 from geoloc_cli.errors import TooFewFeatures, UsageError
 from geoloc_cli.features.local import LocalFeatures
 
@@ -74,6 +74,15 @@ def test_each_option_matters(state: dict[str, np.ndarray]) -> None:
     fewer = learn(len(PHOTOS), PHOTOS.__getitem__, lloyd, replace(OPTIONS, words=4, local_dim=8, dim=16, crops=0))
     assert fewer["words"].shape == (4, 8)
     assert fewer["whitening"].shape[1] == 10  # a third of 30 photos without their crops
+    # The variance of the first axis over the last: as it is, brought nearer, and brought to one but for the floor.
+    spreads = []
+    for whiten in (0.0, 0.5, 1.0):
+        learned = learn(len(PHOTOS), PHOTOS.__getitem__, lloyd, replace(OPTIONS, whiten=whiten, crops=0))
+        raw = [next(raw_vectors(p, learned, 0, np.random.default_rng(0))) for p in PHOTOS]
+        variance = ((np.stack(raw) - learned["center"]) @ learned["whitening"]).var(axis=0)
+        spreads.append(variance[0] / variance[-1])
+    assert spreads[0] > spreads[1] > spreads[2]
+    assert 1.0 < spreads[2] < 2.0
 
 
 def test_few_features_are_refused_with_a_sentence(state: dict[str, np.ndarray]) -> None:
@@ -88,5 +97,7 @@ def test_few_features_are_refused_with_a_sentence(state: dict[str, np.ndarray]) 
 def test_wrong_options_and_foreign_state_are_refused(state: dict[str, np.ndarray]) -> None:
     with pytest.raises(UsageError, match="words"):
         replace(OPTIONS, words=1).check()
+    with pytest.raises(UsageError, match=r"whiten is 1\.5; give a number from 0 to 1"):
+        replace(OPTIONS, whiten=1.5).check()
     with pytest.raises(UsageError, match="whitening"):
         VladDescriptor({name: rows for name, rows in state.items() if name != "whitening"})

@@ -61,7 +61,7 @@ def ordered(name: str, rescored: int = 60) -> Ordered:
         inverted.nprobe = inverted.nlist
         order = np.arange(count)
     return Ordered(
-        vectors[order].astype(codes.dtype), order + 100, cells[order], lat[order], lon[order], inverted, codes
+        vectors[order].astype(codes.dtype), order + 100, cells[order], lat[order], lon[order], inverted, codes=codes
     )
 
 
