@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from geoloc_cli.cli import options, output
+from geoloc_cli.cli import index_tune, options, output
 from geoloc_cli.cli.progress import bar
 from geoloc_cli.cli.table import printable
 from geoloc_cli.errors import EXIT_SOME_FAILED, IndexDamaged, IndexMissing, UsageError
@@ -24,6 +24,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     no_args_is_help=True,
 )
+app.command("tune")(index_tune.tune)
 _DIR: Any = typer.Argument(..., metavar="DIR", help="The index's folder.")
 # Photos named as an example of each reason; all of them are a matter for --report.
 _NAMED = 3

@@ -86,13 +86,15 @@ def _empty(codes: Codes, width: int, lists: int) -> Any:
     flat, metric = faiss.IndexFlatIP(width), faiss.METRIC_INNER_PRODUCT
     if codes.parts:
         index = faiss.IndexIVFPQ(flat, width, lists, codes.parts, _BITS, metric)
-        index.pq.cp.min_points_per_centroid = 1  # it would complain on stderr
-        return index
-    if codes.name == "rabitq":
-        return faiss.IndexIVFRaBitQ(flat, width, lists, metric)
-    if codes.name == "float16":
-        return faiss.IndexIVFScalarQuantizer(flat, width, lists, faiss.ScalarQuantizer.QT_fp16, metric)
-    return faiss.IndexIVFFlat(flat, width, lists, metric)
+        index.pq.cp.min_points_per_centroid = 1
+    elif codes.name == "rabitq":
+        index = faiss.IndexIVFRaBitQ(flat, width, lists, metric)
+    elif codes.name == "float16":
+        index = faiss.IndexIVFScalarQuantizer(flat, width, lists, faiss.ScalarQuantizer.QT_fp16, metric)
+    else:
+        index = faiss.IndexIVFFlat(flat, width, lists, metric)
+    index.cp.min_points_per_centroid = 1  # of fewer it would complain on stderr
+    return index
 
 
 def write(index: Any, folder: Path, name: str) -> None:

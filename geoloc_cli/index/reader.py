@@ -186,11 +186,11 @@ class Index:
 
         vector: (dim,) float32 of unit length.
         """
-        return search(self._order(), vector, k, within, outside_k)
+        return search(self.ordered(), vector, k, within, outside_k)
 
     def around(self, row_id: int, alike: int, near: int) -> list[int]:
         """Rows of other photos: the `alike` most similar to one, best first, then the `near` nearest of the rest."""
-        ordered = self._order()
+        ordered = self.ordered()
         at = int(np.flatnonzero(ordered.row_ids == row_id)[0])
         found = self.search(ordered.vectors[at].astype(np.float32), alike + 1).row_ids.tolist()
         rows = [row for row in found if row != row_id][:alike]
@@ -199,7 +199,8 @@ class Index:
         others = [int(ordered.row_ids[i]) for i in order if np.isfinite(away[i])]
         return rows + [row for row in others if row != row_id and row not in rows][:near]
 
-    def _order(self) -> derived.Ordered:
+    def ordered(self) -> derived.Ordered:
+        """What searches read: vectors in the order of their cells, and where their photos were taken."""
         if self._ordered is None:
             with self._sound():
                 ordered = derived.load(self.folder, self._database, self._segments, self.manifest.codes)

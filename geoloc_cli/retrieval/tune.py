@@ -51,6 +51,9 @@ class Choice:
         return ", ".join([*parts, *([self.codes.name] if self.codes.name != NONE.name else [])])
 
 
+AS_THEY_ARE = Choice()
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """vectors: (N, D) unit, before anything that an index learns; teachers: (M, D), to learn axes from, of the photos
@@ -200,16 +203,21 @@ def _ordered(vectors: Floats, codes: Codes, inverted: Any | None) -> Ordered:
     return Ordered(kept, np.arange(count), np.zeros(count, np.uint64), nowhere, nowhere, inverted, codes=codes)
 
 
-def recommended(rows: Sequence[Measured], *, total: int, whole: bool) -> Measured:
+def recommended(rows: Sequence[Measured], *, total: int, whole: bool, now: Choice = AS_THEY_ARE) -> Measured:
     """The smallest that finds as much at five as the best; of equally small ones, the one that finds most.
 
     total: photos in the index, since small ones are searched exactly whatever codes they are to have; whole: whether an
-    index can keep vectors of all their numbers.
+    index can keep vectors of all their numbers; now: what the index is, which stays so where others are no better.
     """
     able = [row for row in rows if (row.choice.dim or whole) and (total >= CODES_FROM_ROWS or not _coded(row))]
     best = max(row.recall[5][0] for row in able)
     good = [row for row in able if row.recall[5][0] >= best - AS_GOOD - 1e-9]
-    return min(good, key=lambda row: (row.bytes_a_photo, -row.recall[5][0], -row.recall[1][0]))
+
+    def order(row: Measured) -> tuple[float, ...]:
+        other = (row.choice.dim, row.choice.whiten) != (now.dim, now.whiten)
+        return row.bytes_a_photo, -row.recall[5][0], -row.recall[1][0], other
+
+    return min(good, key=order)
 
 
 def _coded(row: Measured) -> bool:
@@ -224,12 +232,13 @@ def tune(
     dims: Sequence[int] = DIMS,
     whitens: Sequence[float] = WHITENS,
     codes: Sequence[str] = CODES,
+    now: Choice = AS_THEY_ARE,
 ) -> list[Measured]:
     """Full vectors, then each dimension and whitening, and then the smallest and the best of those as codes."""
     choices = [Choice(dim, whiten) for dim in tuner.dims(dims) for whiten in whitens]
-    rows = list(tuner.measure([Choice(), *choices]))
+    rows = list(tuner.measure([AS_THEY_ARE, *choices]))
     able = [row for row in rows if row.choice.dim or whole or not choices]
-    smallest = recommended(able, total=total, whole=True).choice
+    smallest = recommended(able, total=total, whole=True, now=now).choice
     best = max(able, key=lambda row: (row.recall[5][0], -row.bytes_a_photo)).choice
     for chosen in dict.fromkeys((smallest, best)):
         numbers = chosen.dim or tuner.length

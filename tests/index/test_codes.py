@@ -200,7 +200,7 @@ def test_an_index_changes_its_codes_and_back(index: Path, monkeypatch: pytest.Mo
     assert sealed(index, "rabitq") == {"vectors.f4", "rabitq.faiss", *OTHERS}
     assert info(index)["codes"] == "rabitq"
     with Index.open(index) as reader:
-        assert reader._order().inverted is not None
+        assert reader.ordered().inverted is not None
     # All forty are compared again.
     assert found(index) == before
     assert sealed(index, "float16") == {"vectors.f2", *OTHERS}
@@ -225,7 +225,7 @@ def test_what_photos_hold_is_kept_in_full_whatever_the_codes(pristine: Path, tmp
     paths = sorted(str(path) for path in (pristine / "photos").iterdir())
     build(tmp_path / "index", paths, codes=codes_named("float16"))
     with Index.open(tmp_path / "index") as reader, Index.open(pristine / "index") as plain:
-        assert reader._order().vectors.dtype == np.float16
+        assert reader.ordered().vectors.dtype == np.float16
         assert np.array_equal(reader.gathered().vectors, plain.gathered().vectors)
         row = int(reader.gathered().row_ids[0])
         assert reader.around(row, 5, 5) == plain.around(row, 5, 5)
@@ -253,7 +253,7 @@ def test_codes_that_are_not_what_was_written_are_done_without(
     else:
         faiss_file.write(faiss_file.build(photos()[:40], codes_named("rabitq")), path.parent, path.name)
     with Index.open(index) as reader:
-        assert reader._order().inverted is None
+        assert reader.ordered().inverted is None
     assert found(index) == before
     assert [fault for fault in verify(index).faults if "searches do without it" in fault] == list(verify(index).faults)
     assert len(verify(index).faults) == 1

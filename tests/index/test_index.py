@@ -214,7 +214,7 @@ def test_faiss_serves_large_indexes_and_is_rebuilt(
         writer.seal()
     assert [path.name.partition("-")[2] for path in (index / "derived").glob("*.faiss")] == ["ivf.faiss"]
     with Index.open(index) as reader:
-        assert reader._order().inverted is not None
+        assert reader.ordered().inverted is not None
     # Forty rows make one list, which is always looked at: the same answers.
     through_faiss = found(index)
     assert [path for path, _ in through_faiss] == [path for path, _ in exact]

@@ -129,13 +129,13 @@ def test_a_large_index_is_searched_where_there_is_a_gpu(index: Path, monkeypatch
             answers.append(
                 [opened.search(vector, 5), opened.search(vector, 5, circle), opened.search(vector, 5, circle, 3)]
             )
-            devices.append(opened._order().on_device is not None)
+            devices.append(opened.ordered().on_device is not None)
     assert devices == [False, True]
     assert all(same(*pair) for pair in zip(*answers, strict=True))
     assert [len(found.row_ids) for found in answers[1]] == [5, 5, 8]
     monkeypatch.setattr(OnDevice, "where_it_fits", lambda vectors, device: None)
     with reader.Index.open(index) as opened:
-        assert opened._order().on_device is None
+        assert opened.ordered().on_device is None
         assert opened.search(vector, 5).row_ids.tolist() == answers[0][0].row_ids.tolist()
 
 
