@@ -20,6 +20,7 @@ from made import build, found
 from geoloc_cli.errors import IndexMismatch, UsageError
 from geoloc_cli.geo.cells import cells_of
 from geoloc_cli.index import derived, faiss_file
+from geoloc_cli.index import search as searching
 from geoloc_cli.index.codes import NONE, Codes, codes_named
 from geoloc_cli.index.derived import Ordered
 from geoloc_cli.index.inspect import info, verify
@@ -96,6 +97,20 @@ def test_similarities_are_the_exact_ones(name: str) -> None:
         assert np.abs(hits.similarities - true).max() < tolerance
         assert (np.diff(hits.similarities) <= 1e-6).all()
         assert hits.looked_at_share == 1.0
+
+
+def test_products_of_halves_are_those_of_what_numpy_makes_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Every half that is a number and lies below one, the tiny ones that are not normal among them.
+    halves = np.arange(0x0000, 0x3C01, dtype=np.uint16).view(np.float16)
+    halves = np.concatenate([halves, -halves])[:, None].repeat(2, axis=1)
+    halves[:, 1] = 0.25
+    few = replace(ordered("float16"), vectors=halves)
+    query = np.array([0.75, -0.5], np.float32)
+    monkeypatch.setattr(searching, "_HALVES", 1000)  # blocks that do not come out even
+    for rows in (None, np.arange(5, len(halves), 7)):
+        taken = halves if rows is None else halves[rows]
+        expected = (taken.astype(np.float64) @ query.astype(np.float64)).astype(np.float32)
+        assert np.abs(searching.products(few, rows, query) - expected).max() < 1e-7
 
 
 @pytest.mark.parametrize("name", ["none", *ALL])
