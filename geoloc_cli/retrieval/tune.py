@@ -239,7 +239,7 @@ def tune(
     rows = list(tuner.measure([AS_THEY_ARE, *choices]))
     able = [row for row in rows if row.choice.dim or whole or not choices]
     smallest = recommended(able, total=total, whole=True, now=now).choice
-    best = max(able, key=lambda row: (row.recall[5][0], -row.bytes_a_photo)).choice
+    best = max(able, key=lambda row: (row.recall[5][0], -row.bytes_a_photo, row.choice == now)).choice
     for chosen in dict.fromkeys((smallest, best)):
         numbers = chosen.dim or tuner.length
         # A part of a product quantiser holds two numbers at least: with fewer, a bit a number is as small.

@@ -232,6 +232,15 @@ def test_an_index_changes_its_codes_and_back(index: Path, monkeypatch: pytest.Mo
     assert sealed(index, "none") == {"vectors.f4", *OTHERS}
 
 
+@pytest.mark.parametrize("name", ["float16", "rabitq"])
+def test_codes_that_were_named_and_never_made_are_done_without(index: Path, name: str) -> None:
+    before = found(index)
+    IndexWriter(index, codes=codes_named(name)).close()  # and killed before it sealed
+    assert info(index)["codes"] == name
+    assert dict(found(index)) == pytest.approx(dict(before), abs=1e-3)
+    assert verify(index).faults == ()
+
+
 def test_small_indexes_are_searched_exactly_whatever_codes_they_are_to_have(index: Path) -> None:
     assert sealed(index, "rabitq") == {"vectors.f4", *OTHERS}
 

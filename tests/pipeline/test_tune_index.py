@@ -16,6 +16,7 @@ from geoloc_cli.descriptors.look import LookDescriptor, learn_look
 from geoloc_cli.descriptors.reduction import ReductionOptions, reduced
 from geoloc_cli.errors import IndexMismatch, UsageError
 from geoloc_cli.features.local import LocalFeatures
+from geoloc_cli.index import derived
 from geoloc_cli.index.codes import codes_named
 from geoloc_cli.index.reader import Index
 from geoloc_cli.index.rows import NewPhoto
@@ -120,7 +121,7 @@ def test_of_a_large_index_some_are_sampled_and_others_teach_words(
     monkeypatch.setattr(tune, "SAMPLED", 120)
     monkeypatch.setattr(tune, "_ASKED_AND_NEAR", 90)
     monkeypatch.setattr(tune, "_OTHERS", 300)
-    for module in (tune, measuring):
+    for module in (tune, measuring, derived):
         monkeypatch.setattr(module, "CODES_FROM_ROWS", 400)
     write_looks(tmp_path / "index", 125)
     report = tune_index(tmp_path / "index", queries=40)
@@ -133,6 +134,17 @@ def test_of_a_large_index_some_are_sampled_and_others_teach_words(
     assert report.best.choice.codes.are_codes
     assert report.command is not None
     assert report.command.endswith(f"--codes {report.best.choice.codes.name}")
+    with IndexWriter(tmp_path / "index", codes=codes_named("pq16")) as writer:
+        writer.seal()
+    with Index.open(tmp_path / "index") as index:
+        ordered = index.ordered()
+        assert ordered.inverted is not None
+        for place in range(0, 500, 50):
+            # By codes, and then by the vectors: the photo itself, and after it the very ones that are nearest.
+            hits = index.search(ordered.vectors[place], 4)
+            exact = np.argsort(-(ordered.vectors @ ordered.vectors[place]), kind="stable")[:4]
+            assert hits.row_ids.tolist() == ordered.row_ids[exact].tolist()
+            assert hits.similarities[0] == pytest.approx(1.0, abs=1e-6)
 
 
 def test_what_is_measured_of_vlad_is_what_its_index_holds(tmp_path: Path) -> None:
