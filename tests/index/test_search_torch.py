@@ -16,6 +16,7 @@ from geoloc_cli.device import Device  # noqa: E402
 from geoloc_cli.geo.cells import cells_of  # noqa: E402
 from geoloc_cli.geo.earth import haversine_m  # noqa: E402
 from geoloc_cli.index import derived, reader  # noqa: E402
+from geoloc_cli.index.codes import codes_named  # noqa: E402
 from geoloc_cli.index.derived import Ordered  # noqa: E402
 from geoloc_cli.index.search import Circle, SearchResult, search  # noqa: E402
 from geoloc_cli.index.search_torch import OnDevice  # noqa: E402
@@ -55,6 +56,16 @@ def same(found: SearchResult, exact: SearchResult) -> bool:
     assert found.similarities.dtype == np.float32
     assert found.looked_at_share == pytest.approx(exact.looked_at_share)
     return found.row_ids.tolist() == exact.row_ids.tolist()
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_an_index_in_half_precision_has_its_own_answers(device: str) -> None:
+    halves = replace(made(), vectors=made().vectors.astype(np.float16), codes=codes_named("float16"))
+    held = OnDevice(halves.vectors, device, half=True)
+    asked = queries(made(), 30)
+    found = held.search(halves, asked, 10, [None] * len(asked), 0)
+    # As below, one pair's last bits may round otherwise.
+    assert sum(same(a, search(halves, one, 10, None, 0)) for a, one in zip(found, asked, strict=True)) >= 29
 
 
 @pytest.mark.parametrize("device", DEVICES)
