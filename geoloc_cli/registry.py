@@ -168,6 +168,15 @@ BUILTIN: tuple[Backend, ...] = (
     _of_pictures("boq-resnet50", "boq:BoqResnet", "Bag-of-Queries over a ResNet-50", "MIT"),
     _of_pictures("anyloc", "anyloc:AnyLoc", "AnyLoc: VLAD of DINOv2's tokens over a vocabulary", "Apache-2.0"),
     Backend(
+        "descriptor",
+        "onnx",
+        "geoloc_cli.descriptors.onnx_network:OnnxDescriptor",
+        "any network of pictures as a local ONNX file, its map pooled; without torch",
+        "OnnxOptions",
+        extra="onnx",
+        licence="that of the file",
+    ),
+    Backend(
         "retriever",
         "global",
         "geoloc_cli.pipeline.retriever:GlobalRetriever",

@@ -6,10 +6,11 @@ A backend is one file that names its options, builds its network and maps the na
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,17 +31,15 @@ _APART = {"weights", "vocabulary", "weights_sha256", "device", "precision", "com
 
 
 @dataclass(frozen=True, slots=True)
-class PictureOptions:
-    """Options that all of them have; each backend gives its authors' values as defaults.
+class PreparationOptions:
+    """Options of every network that takes whole pictures, whatever runs it; each backend gives its authors' defaults.
 
     `weights` is the file of the state dict, by default one of the backend's usual name where weights are looked for
     (`models/weights.py`), and `weights_sha256` pins it: an index records both. `resize` says what becomes `size_px`
     long: both sides (square), the shorter or the longer one with the aspect kept, or the longer one of what is larger
     (within); every side is then rounded to what the network divides it by. 0 leaves pictures as large as they are.
     `filter` is Pillow's, which averages where it reduces. `mean` and `std` of red, green and blue are of a picture from
-    0 to 1. `batch` pictures of one size are worked on at a time. `precision` is by default float32 on a CPU and half of
-    it on a GPU, in the backbone alone. `compile` spends a minute on a network for each size of pictures, and makes it
-    faster afterwards.
+    0 to 1. `batch` pictures of one size are worked on at a time.
     """
 
     weights: str = ""
@@ -50,23 +49,43 @@ class PictureOptions:
     filter: str = "bilinear"
     mean: str = IMAGENET_MEAN
     std: str = IMAGENET_STD
-    device: str = "auto"
-    precision: str = "auto"
-    compile: bool = False
     batch: int = 16
 
     def check(self) -> None:
         """Raises UsageError where one is out of range."""
         if self.size_px and self.size_px < 32:
             raise UsageError(f"size_px is {self.size_px}; give at least 32 pixels, or 0 for pictures as they are.")
-        for name, there in (("resize", POLICIES), ("filter", tuple(FILTERS)), ("precision", PRECISIONS)):
-            if getattr(self, name) not in there:
-                raise UsageError(f"{name} is {getattr(self, name)!r}; give one of {', '.join(there)}.")
+        one_of("resize", self.resize, POLICIES)
+        one_of("filter", self.filter, tuple(FILTERS))
         numbers("mean", self.mean)
         if (numbers("std", self.std) <= 0).any():
             raise UsageError(f"std is {self.std!r}; give three numbers above 0.")
         if self.batch < 1:
             raise UsageError(f"batch is {self.batch}; give at least 1.")
+
+
+@dataclass(frozen=True, slots=True)
+class PictureOptions(PreparationOptions):
+    """Options that all of them have.
+
+    `precision` is by default float32 on a CPU and half of it on a GPU, in the backbone alone. `compile` spends a minute
+    on a network for each size of pictures, and makes it faster afterwards.
+    """
+
+    device: str = "auto"
+    precision: str = "auto"
+    compile: bool = False
+
+    def check(self) -> None:
+        """Raises UsageError where one is out of range."""
+        PreparationOptions.check(self)
+        one_of("precision", self.precision, PRECISIONS)
+
+
+def one_of(name: str, given: str, there: Collection[str]) -> None:
+    """Raises UsageError, which names the option, where its value is none of those."""
+    if given not in there:
+        raise UsageError(f"{name} is {given!r}; give one of {', '.join(there)}.")
 
 
 def numbers(name: str, text: str) -> NDArray[np.float32]:
@@ -80,60 +99,18 @@ def numbers(name: str, text: str) -> NDArray[np.float32]:
     return values
 
 
+Prepared = TypeVar("Prepared", bound=PreparationOptions)
 Options = TypeVar("Options", bound=PictureOptions)
 
 
-class LearnedDescriptor(ABC, Generic[Options]):
-    """One vector of unit length for each upright picture, by a network.
-
-    Pictures of one size are worked on together. In float32 a row does not depend on its company to 1e-5; in half
-    precision to that precision, since a GPU adds up in another order for another size of a batch.
-    """
+class PictureNetwork(ABC, Generic[Prepared]):
+    """What comes before any network of whole pictures: their size and their numbers."""
 
     name: ClassVar[str]
-    libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers")
-
-    def __init__(self, options: Options) -> None:
-        """Raises MissingExtra without torch, WeightsMissing or WeightsMismatch without the model's weights."""
-        options.check()
-        owner = f"descriptor '{self.name}'"
-        weights = load_weights(options.weights, options.weights_sha256, self.usual_file(options), owner)
-        import torch
-
-        place = choose(options.device)
-        self._device = place.name
-        self._dtype = getattr(torch, place.dtype if options.precision == "auto" else options.precision)
-        network = fit(self.build(options), replace(weights, state=self.renamed(options, weights.state)), owner)
-        self.dim = int(network.dim)
-        network.to(self._device)
-        network.backbone.to(self._dtype)
-        self._network = torch.compile(network) if options.compile else network
-        self._multiple = self.multiple_px(options)
-        self._mean, self._std = (numbers(key, getattr(options, key)) for key in ("mean", "std"))
-        self.options = replace(options, weights=str(weights.path), weights_sha256=weights.sha256)
-        settings = ", ".join(f"{f.name} {getattr(options, f.name)}" for f in fields(options) if f.name not in _APART)
-        self.identity = f"{versions(*self.libraries)}, weights {weights.sha256}, {settings}"
-
-    @abstractmethod
-    def usual_file(self, options: Options) -> str:
-        """The name under which the weights are published."""
-
-    @abstractmethod
-    def build(self, options: Options) -> Any:
-        """The network, with any weights: a torch module that takes (B, 3, H, W) float32, normalised, and gives
-        (B, dim) float32 unit rows.
-
-        Its `dim` is an int. Its submodule `backbone` is put into half precision on a GPU, takes float32 and gives
-        float32; all else stays in float32.
-        """
-
-    @abstractmethod
-    def renamed(self, options: Options, state: dict[str, Any]) -> dict[str, Any]:
-        """The published tensors under our names; names that are not understood are left as they are."""
-
-    def multiple_px(self, options: Options) -> int:
-        """What both sides of a picture must be a multiple of: the backbone's patch."""
-        return 1
+    options: Prepared
+    identity: str
+    # What both sides of a picture must be a multiple of.
+    _multiple: int = 1
 
     def wanted_px(self) -> int:
         """The longest side at which it is worth decoding a picture; 0 is its full size.
@@ -142,22 +119,24 @@ class LearnedDescriptor(ABC, Generic[Options]):
         """
         return self.options.size_px * (1 if self.options.resize in ("longer", "within") else 2)
 
+    def scaled(self, factor: float) -> Self:
+        """The same network, which sees pictures `factor` times as large; UsageError where it cannot."""
+        if not self.options.size_px:
+            raise UsageError("With size_px 0 pictures are described as large as they are; give a size, or no scales.")
+        other = copy(self)
+        other.options = replace(self.options, size_px=round(self.options.size_px * factor))
+        other.options.check()
+        other.identity = f"{self.identity}, {factor:g} times as large"
+        try:
+            other.embed([np.zeros((64, 64, 3), np.uint8)])
+        except RuntimeError as error:  # torch's, where a head was built for maps of one size
+            size = other.options.size_px
+            raise UsageError(f"descriptor '{self.name}' takes no pictures of {size} px; give other scales.") from error
+        return other
+
+    @abstractmethod
     def embed(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
-        """pictures: upright RGB, (H, W, 3) uint8 of any sizes. Returns (B, dim) float32 rows of unit length.
-
-        Raises RunError where half precision overflows.
-        """
-        import torch
-
-        rows = np.zeros((len(pictures), self.dim), np.float32)
-        with torch.inference_mode(), _exact():
-            for members in self._batches(pictures):
-                ready = np.stack([self._prepared(pictures[i]) for i in members])
-                found = self._network(torch.from_numpy(ready).to(self._device))
-                rows[members] = found.float().cpu().numpy()
-        if not np.isfinite(rows).all():
-            raise RunError(f"descriptor '{self.name}' overflows in half precision here; give ?precision=float32.")
-        return rows
+        """pictures: upright RGB, (H, W, 3) uint8 of any sizes. Returns (B, dim) float32 rows of unit length."""
 
     def _batches(self, pictures: Sequence[NDArray[np.uint8]]) -> Iterator[list[int]]:
         sizes: dict[tuple[int, int], list[int]] = {}
@@ -188,7 +167,76 @@ class LearnedDescriptor(ABC, Generic[Options]):
         if image.size != size:
             image = image.resize(size, FILTERS[self.options.filter])
         scaled = np.asarray(image, np.float32) / np.float32(255)
-        return np.ascontiguousarray(((scaled - self._mean) / self._std).transpose(2, 0, 1))
+        mean, std = (numbers(key, getattr(self.options, key)) for key in ("mean", "std"))
+        return np.ascontiguousarray(((scaled - mean) / std).transpose(2, 0, 1))
+
+
+class LearnedDescriptor(PictureNetwork[Options]):
+    """One vector of unit length for each upright picture, by a network.
+
+    Pictures of one size are worked on together. In float32 a row does not depend on its company to 1e-5; in half
+    precision to that precision, since a GPU adds up in another order for another size of a batch.
+    """
+
+    libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers")
+
+    def __init__(self, options: Options) -> None:
+        """Raises MissingExtra without torch, WeightsMissing or WeightsMismatch without the model's weights."""
+        options.check()
+        owner = f"descriptor '{self.name}'"
+        weights = load_weights(options.weights, options.weights_sha256, self.usual_file(options), owner)
+        import torch
+
+        place = choose(options.device)
+        self._device = place.name
+        self._dtype = getattr(torch, place.dtype if options.precision == "auto" else options.precision)
+        network = fit(self.build(options), replace(weights, state=self.renamed(options, weights.state)), owner)
+        self.dim = int(network.dim)
+        network.to(self._device)
+        network.backbone.to(self._dtype)
+        self._network = torch.compile(network) if options.compile else network
+        self._multiple = self.multiple_px(options)
+        self.options = replace(options, weights=str(weights.path), weights_sha256=weights.sha256)
+        settings = ", ".join(f"{f.name} {getattr(options, f.name)}" for f in fields(options) if f.name not in _APART)
+        self.identity = f"{versions(*self.libraries)}, weights {weights.sha256}, {settings}"
+
+    @abstractmethod
+    def usual_file(self, options: Options) -> str:
+        """The name under which the weights are published."""
+
+    @abstractmethod
+    def build(self, options: Options) -> Any:
+        """The network, with any weights: a torch module that takes (B, 3, H, W) float32, normalised, and gives
+        (B, dim) float32 unit rows.
+
+        Its `dim` is an int. Its submodule `backbone` is put into half precision on a GPU, takes float32 and gives
+        float32; all else stays in float32.
+        """
+
+    @abstractmethod
+    def renamed(self, options: Options, state: dict[str, Any]) -> dict[str, Any]:
+        """The published tensors under our names; names that are not understood are left as they are."""
+
+    def multiple_px(self, options: Options) -> int:
+        """What both sides of a picture must be a multiple of: the backbone's patch."""
+        return 1
+
+    def embed(self, pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.float32]:
+        """pictures: upright RGB, (H, W, 3) uint8 of any sizes. Returns (B, dim) float32 rows of unit length.
+
+        Raises RunError where half precision overflows.
+        """
+        import torch
+
+        rows = np.zeros((len(pictures), self.dim), np.float32)
+        with torch.inference_mode(), _exact():
+            for members in self._batches(pictures):
+                ready = np.stack([self._prepared(pictures[i]) for i in members])
+                found = self._network(torch.from_numpy(ready).to(self._device))
+                rows[members] = found.float().cpu().numpy()
+        if not np.isfinite(rows).all():
+            raise RunError(f"descriptor '{self.name}' overflows in half precision here; give ?precision=float32.")
+        return rows
 
 
 @contextmanager

@@ -23,24 +23,30 @@ class Network:
     session: Any
 
 
-def load_network(
-    given: str, sha256: str, usual_name: str, owner: str, *, takes: Collection[str], gives: Collection[str]
-) -> Network:
-    """The network of an ONNX file (as `weights.load_weights` finds one) that has these inputs and outputs, on the CPU.
+def open_network(given: str, sha256: str, usual_name: str, owner: str) -> Network:
+    """The network of an ONNX file (as `weights.load_weights` finds one), on the CPU.
 
     Raises MissingExtra without onnxruntime, WeightsMissing where there is no such file, and WeightsMismatch where it is
-    another or no such network.
+    another or no network.
     """
     imported("onnxruntime", owner, EXTRA)
     path, data, digest = read_pinned(given, sha256, usual_name, owner)
-    session = read_network(path, data, owner)
+    return Network(path, digest, read_network(path, data, owner))
+
+
+def load_network(
+    given: str, sha256: str, usual_name: str, owner: str, *, takes: Collection[str], gives: Collection[str]
+) -> Network:
+    """As `open_network`, one that has these inputs and outputs; WeightsMismatch where it has others."""
+    network = open_network(given, sha256, usual_name, owner)
+    session = network.session
     found = {entry.name for entry in session.get_inputs()}, {entry.name for entry in session.get_outputs()}
     if found != (set(takes), set(gives)):
         raise WeightsMismatch(
-            f"{owner}: {path} is another network (it takes {', '.join(sorted(found[0]))} and gives "
+            f"{owner}: {network.path} is another network (it takes {', '.join(sorted(found[0]))} and gives "
             f"{', '.join(sorted(found[1]))}); give the file of this one."
         )
-    return Network(path, digest, session)
+    return network
 
 
 def read_network(path: Path, data: bytes, owner: str) -> Any:
