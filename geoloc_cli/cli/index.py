@@ -44,6 +44,8 @@ def build(
     dim: int = options.DIM,
     whiten: float = options.WHITEN,
     codes: str = options.CODES,
+    scales: str = options.SCALES,
+    flip: bool = options.FLIP,
     cache: str = options.CACHE,
     offline: bool = options.OFFLINE,
     workers: int = options.WORKERS,
@@ -54,7 +56,7 @@ def build(
     Photos that are in the index already, and have not changed, are not done again.
     """
     intrinsics = camera, focal_px, fov_deg
-    wanted = options.Described(features, descriptor, dim, whiten, codes)
+    wanted = options.Described(features, descriptor, dim, whiten, codes, scales=scales, flip=flip)
     if not take_photos(photos, index, exclude_list, positions, intrinsics, cache, workers, quiet, wanted=wanted):
         raise typer.Exit(EXIT_SOME_FAILED)
 
@@ -117,7 +119,7 @@ def take_photos(
             parallel_map=LocalPool(workers),
             positions=stated,
             camera=camera,
-            describer=spec_for(index, wanted.features, wanted.descriptor, wanted.reduction()),
+            describer=spec_for(index, wanted.features, wanted.descriptor, wanted.reduction(), wanted.views()),
             cache=cache,
             placed=placed,
             codes=codes_named(wanted.codes) if wanted.codes else None,

@@ -52,6 +52,8 @@ def build(
     dim: int = options.DIM,
     whiten: float = options.WHITEN,
     codes: str = options.CODES,
+    scales: str = options.SCALES,
+    flip: bool = options.FLIP,
     matcher: str = options.MATCHER,
     cache: str = options.CACHE,
     offline: bool = options.OFFLINE,
@@ -66,7 +68,7 @@ def build(
     how.check()
     index = str(index_of(Path(map)))
     intrinsics = camera, focal_px, fov_deg
-    wanted = options.Described(features, descriptor, dim, whiten, codes)
+    wanted = options.Described(features, descriptor, dim, whiten, codes, scales=scales, flip=flip)
     read = take_photos(
         photos, index, exclude_list, positions, intrinsics, cache, workers, quiet, placed=False, wanted=wanted
     )
@@ -94,6 +96,8 @@ def import_(
     dim: int = options.DIM,
     whiten: float = options.WHITEN,
     codes: str = options.CODES,
+    scales: str = options.SCALES,
+    flip: bool = options.FLIP,
     matcher: str = options.MATCHER,
     cache: str = options.CACHE,
     offline: bool = options.OFFLINE,
@@ -118,7 +122,7 @@ def import_(
     paths = [photo.path for photo in found.photos]
     intrinsics = camera, focal_px, fov_deg
     index = str(index_of(Path(map)))
-    wanted = options.Described(features, descriptor, dim, whiten, codes)
+    wanted = options.Described(features, descriptor, dim, whiten, codes, scales=scales, flip=flip)
     read = take_photos(
         paths, index, exclude_list, positions, intrinsics, cache, workers, quiet, placed=False, wanted=wanted
     )

@@ -60,6 +60,13 @@ CODES: Any = typer.Option(
     help="What is kept in memory of a photo's vector for searching: itself, half of it, M bytes, or a bit a number "
     "(`geoloc index tune`).",
 )
+SCALES: Any = typer.Option(
+    None,
+    "--scales",
+    metavar="FACTOR,...",
+    help="The descriptor sees a picture at these scales, as in 0.7,1,1.5, and their mean is its vector.",
+)
+FLIP: Any = typer.Option(None, "--flip/--no-flip", help="The descriptor sees a picture mirrored, too.")
 MATCHER: Any = typer.Option(
     "mutual-nn",
     "--matcher",
@@ -99,10 +106,16 @@ class Described(NamedTuple):
     dim: int | None = None
     whiten: float | None = None
     codes: str | None = None
+    scales: str | None = None
+    flip: bool | None = None
 
     def reduction(self) -> dict[str, int | float]:
         """What is said of it."""
         return {name: value for name, value in (("dim", self.dim), ("whiten", self.whiten)) if value is not None}
+
+    def views(self) -> dict[str, str | bool]:
+        """What is said of them."""
+        return {name: value for name, value in (("scales", self.scales), ("flip", self.flip)) if value is not None}
 
 
 AS_IT_IS = Described()

@@ -13,6 +13,7 @@ from geoloc_cli.contracts import Descriptor, Features, PictureDescriptor
 from geoloc_cli.descriptors.cached import CachedDescriptor
 from geoloc_cli.descriptors.look import LookDescriptor
 from geoloc_cli.descriptors.reduction import ReductionOptions
+from geoloc_cli.descriptors.views import ViewOptions, ViewsDescriptor
 from geoloc_cli.descriptors.vlad import VladDescriptor, VladOptions
 from geoloc_cli.errors import IndexMismatch, UnknownBackend, UsageError
 from geoloc_cli.features.cached import CachedFeatures
@@ -75,13 +76,18 @@ def default_spec() -> dict[str, Spec]:
 
 
 def spec_for(
-    folder: str | Path, features: str | None = None, descriptor: str | None = None, reduction: Spec | None = None
+    folder: str | Path,
+    features: str | None = None,
+    descriptor: str | None = None,
+    reduction: Spec | None = None,
+    views: Spec | None = None,
 ) -> dict[str, Spec]:
     """The describer for a build into `folder`, by what the user says of it; an index that exists keeps the rest.
 
     features, descriptor: backends or models by name, `aliked?weights=...` or `aliked-n16`; reduction: options of
-    `descriptors/reduction.py`, of which `vlad` takes `dim` and `whiten`. Learned ones come back with their file of
-    weights pinned; one that lies elsewhere than when the index was made is still the same.
+    `descriptors/reduction.py`, of which `vlad` takes `dim` and `whiten`; views: those of `descriptors/views.py`.
+    Learned ones come back with their file of weights pinned; one that lies elsewhere than when the index was made is
+    still the same.
     """
     recorded = read_manifest(Path(folder)).describer if (Path(folder) / NAME).exists() else None
     spec = dict(recorded or default_spec())
@@ -89,8 +95,8 @@ def spec_for(
         spec["features"] = _pinned("features", spec_for_model("features", features))
     if descriptor is not None:
         spec["descriptor"] = _descriptor_spec(spec_for_model("descriptor", descriptor))
-        spec.pop("reduction", None)
-    spec = _with_reduction(spec, reduction or {})
+        spec = {part: said for part, said in spec.items() if part not in ("reduction", "views")}
+    spec = _with_views(_with_reduction(spec, reduction or {}), views or {})
     if recorded is None:
         return spec
     # One from before an option is of its default.
@@ -123,6 +129,20 @@ def _with_reduction(spec: dict[str, Spec], given: Spec) -> dict[str, Spec]:
     return spec | {"descriptor": {"name": VladDescriptor.name, "options": asdict(options)}}
 
 
+def _with_views(spec: dict[str, Spec], given: Spec) -> dict[str, Spec]:
+    """An index without views says nothing of them, as those do that were made before there were any."""
+    if not given:
+        return spec
+    if spec["descriptor"]["name"] == VladDescriptor.name:
+        raise UsageError("vlad is made of keypoints, not of the picture: it takes no --scales, and no --flip.")
+    options = typed_options(ViewOptions, spec.get("views", {}) | given, "views").settled()
+    seen = {part: said for part, said in spec.items() if part != "views"}
+    if options != ViewOptions():
+        seen["views"] = asdict(options)
+        build_pictures(seen)  # refuses here what it cannot scale, and not in every worker
+    return seen
+
+
 def _without_place(spec: dict[str, Spec]) -> dict[str, Any]:
     """Without the options that say where a file lies which another one pins by its hash."""
     return {part: _placeless(said) if part in ("features", "descriptor") else said for part, said in spec.items()}
@@ -151,6 +171,8 @@ def build_pictures(spec: dict[str, Spec], cache: str | None = None) -> PictureDe
     if named.name == VladDescriptor.name:
         return None
     pictures: PictureDescriptor = create("descriptor", named)
+    if "views" in spec:
+        pictures = ViewsDescriptor(pictures, typed_options(ViewOptions, spec["views"], "views"))
     return CachedDescriptor(pictures, Store(cache)) if cache is not None else pictures
 
 
