@@ -46,6 +46,7 @@ def build(
     codes: str = options.CODES,
     scales: str = options.SCALES,
     flip: bool = options.FLIP,
+    augment: int = options.AUGMENT,
     cache: str = options.CACHE,
     offline: bool = options.OFFLINE,
     workers: int = options.WORKERS,
@@ -56,7 +57,7 @@ def build(
     Photos that are in the index already, and have not changed, are not done again.
     """
     intrinsics = camera, focal_px, fov_deg
-    wanted = options.Described(features, descriptor, dim, whiten, codes, scales=scales, flip=flip)
+    wanted = options.Described(features, descriptor, dim, whiten, codes, scales=scales, flip=flip, augment=augment)
     if not take_photos(photos, index, exclude_list, positions, intrinsics, cache, workers, quiet, wanted=wanted):
         raise typer.Exit(EXIT_SOME_FAILED)
 
@@ -120,6 +121,7 @@ def take_photos(
             positions=stated,
             camera=camera,
             describer=spec_for(index, wanted.features, wanted.descriptor, wanted.reduction(), wanted.views()),
+            augment=wanted.augment,
             cache=cache,
             placed=placed,
             codes=codes_named(wanted.codes) if wanted.codes else None,
@@ -172,6 +174,7 @@ def info(directory: str = _DIR, as_json: bool = options.JSON) -> None:
         ("area", area),
         ("described by", " and ".join(parts)),
         ("codes", found["codes"]),
+        ("augmented by", found["augment"]),
         ("made at", found["created_at"]),
         ("size", f"{found['bytes'] / 1e6:.1f} MB in {found['files']} files"),
         ("finished", "yes" if found["finished"] else "no; run the same `geoloc index build` again"),
@@ -221,14 +224,16 @@ def verify(directory: str = _DIR, as_json: bool = options.JSON) -> None:
 
 
 @app.command("compact")
-def compact(directory: str = _DIR, codes: str = options.CODES) -> None:
-    """Give back the room of removed photos; write derived data anew, with other codes where they are named."""
+def compact(directory: str = _DIR, codes: str = options.CODES, augment: int = options.AUGMENT) -> None:
+    """Give back the room of removed photos; write derived data anew, by other codes and otherwise augmented where that
+    is said.
+    """
     from geoloc_cli.index.codes import codes_named
     from geoloc_cli.index.reader import Index
     from geoloc_cli.index.writer import IndexWriter
 
     Index.open(directory).close()
-    with IndexWriter(directory, codes=codes_named(codes) if codes else None) as writer:
+    with IndexWriter(directory, codes=codes_named(codes) if codes else None, augment=augment) as writer:
         freed = writer.compact()
     typer.echo(f"{directory}: {freed / 1e6:.1f} MB freed.", err=True)
 

@@ -67,6 +67,13 @@ SCALES: Any = typer.Option(
     help="The descriptor sees a picture at these scales, as in 0.7,1,1.5, and their mean is its vector.",
 )
 FLIP: Any = typer.Option(None, "--flip/--no-flip", help="The descriptor sees a picture mirrored, too.")
+AUGMENT: Any = typer.Option(
+    None,
+    "--augment",
+    min=0,
+    max=100,
+    help="Draw a photo's vector towards those of so many others within 30 m that look alike: 3; 0 leaves it as it is.",
+)
 MATCHER: Any = typer.Option(
     "mutual-nn",
     "--matcher",
@@ -108,6 +115,7 @@ class Described(NamedTuple):
     codes: str | None = None
     scales: str | None = None
     flip: bool | None = None
+    augment: int | None = None
 
     def reduction(self) -> dict[str, int | float]:
         """What is said of it."""

@@ -10,7 +10,7 @@ import hashlib
 import mmap
 import sqlite3
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from geoloc_cli.errors import IndexDamaged
 from geoloc_cli.geo.cells import cells_of
 from geoloc_cli.index import database as db
 from geoloc_cli.index import faiss_file
+from geoloc_cli.index.augment import augmented
 from geoloc_cli.index.codes import CODES_FROM_ROWS, NONE, Codes
 from geoloc_cli.index.files import Written, damaged, inside, map_file, room, sha256_of, write_durable
 from geoloc_cli.types import Position
@@ -37,9 +38,9 @@ _NOWHERE = (1 << 63) - 1
 class Ordered:
     """vectors: (N, D) unit rows; row_ids: (N,) int64; cells: (N,) uint64, ascending; lat, lon: (N,) degrees.
 
-    vectors are float32, or float16 where `codes` says so. The latitude and longitude of a photo without a position are
-    NaN: it is in no region. `inverted` is FAISS's index of many vectors, or of their codes; `on_device` has them on a
-    GPU (`index/search_torch.py`), and is asked first.
+    vectors are float32, or float16 where `codes` says so, and drawn towards `augment` others each (`augment.py`). The
+    latitude and longitude of a photo without a position are NaN: it is in no region. `inverted` is FAISS's index of
+    many vectors, or of their codes; `on_device` has them on a GPU (`index/search_torch.py`), and is asked first.
     """
 
     vectors: NDArray[Any]
@@ -50,6 +51,7 @@ class Ordered:
     inverted: Any | None = None
     on_device: Any | None = None
     codes: Codes = NONE
+    augment: int = 0
 
 
 def folder_of(index: Path) -> Path:
@@ -57,9 +59,16 @@ def folder_of(index: Path) -> Path:
 
 
 def gather(
-    index: Path, database: sqlite3.Connection, maps: Mapping[str, mmap.mmap | bytes], codes: Codes = NONE
+    index: Path,
+    database: sqlite3.Connection,
+    maps: Mapping[str, mmap.mmap | bytes],
+    codes: Codes = NONE,
+    augment: int = 0,
 ) -> Ordered:
     """From the vector segments as `maps` holds them, in memory; IndexDamaged where one is not what was written."""
+    if augment:  # by the vectors as they were written, whatever is kept of them then
+        drawn = augmented(gather(index, database, maps), augment)
+        return replace(drawn, vectors=drawn.vectors.astype(codes.dtype, copy=False), codes=codes)
     rows = database.execute(
         "SELECT cell, row_id, json_extract(position, '$.lat'), json_extract(position, '$.lon'), vector_segment, "
         "vector_row FROM photos WHERE vector_segment IS NOT NULL ORDER BY cell, row_id"
@@ -89,7 +98,7 @@ def gather(
 
 def _parts(ordered: Ordered) -> dict[str, NDArray[Any]]:
     return {
-        _vectors_suffix(ordered.codes): ordered.vectors,
+        _vectors_suffix(ordered.codes, ordered.augment): ordered.vectors,
         "rows.i8": ordered.row_ids,
         "cells.u8": ordered.cells,
         "lat.f8": ordered.lat,
@@ -97,13 +106,17 @@ def _parts(ordered: Ordered) -> dict[str, NDArray[Any]]:
     }
 
 
-def _vectors_suffix(codes: Codes) -> str:
-    return f"vectors.f{codes.dtype.itemsize}"
+def _vectors_suffix(codes: Codes, augment: int) -> str:
+    """Named by what it holds, so that one of other vectors is never taken for it."""
+    return f"vectors{_drawn(augment)}.f{codes.dtype.itemsize}"
 
 
-def _faiss_suffix(codes: Codes) -> str:
-    """Named by what it holds, so that one of other codes is never taken for it."""
-    return "ivf.faiss" if codes == NONE else f"{codes.name}.faiss"
+def _faiss_suffix(codes: Codes, augment: int) -> str:
+    return f"{'ivf' if codes == NONE else codes.name}{_drawn(augment)}.faiss"
+
+
+def _drawn(augment: int) -> str:
+    return f"-a{augment}" if augment else ""
 
 
 def seal(index: Path, database: sqlite3.Connection, ordered: Ordered) -> None:
@@ -118,7 +131,7 @@ def seal(index: Path, database: sqlite3.Connection, ordered: Ordered) -> None:
     from_rows = CODES_FROM_ROWS if ordered.codes.are_codes else FAISS_FROM_ROWS
     inverted = faiss_file.build(ordered.vectors, ordered.codes) if len(ordered.row_ids) >= from_rows else None
     if inverted is not None:
-        name = f"{number:08d}-{_faiss_suffix(ordered.codes)}"
+        name = f"{number:08d}-{_faiss_suffix(ordered.codes, ordered.augment)}"
         faiss_file.write(inverted, folder, name)
         written.append(Written(name, (folder / name).stat().st_size, sha256_of(folder / name)))
     with db.translated(index):
@@ -140,7 +153,11 @@ def _blocks(array: NDArray[Any]) -> Iterator[bytes]:
 
 
 def load(
-    index: Path, database: sqlite3.Connection, maps: Mapping[str, mmap.mmap | bytes], codes: Codes = NONE
+    index: Path,
+    database: sqlite3.Connection,
+    maps: Mapping[str, mmap.mmap | bytes],
+    codes: Codes = NONE,
+    augment: int = 0,
 ) -> Ordered:
     """The derived files where they are of this generation and are what was written; else gathered in memory."""
     number = db.generation(database)
@@ -151,20 +168,20 @@ def load(
         for name, size, sha256 in database.execute("SELECT name, size_bytes, sha256 FROM files WHERE kind = 'derived'")
         if name.startswith(f"{number:08d}-")
     }
-    vectors = _vectors_suffix(codes)
+    vectors = _vectors_suffix(codes, augment)
     wanted = {vectors: codes.dtype.str, "rows.i8": "<i8", "cells.u8": "<u8", "lat.f8": "<f8", "lon.f8": "<f8"}
     arrays: dict[str, NDArray[Any]] = {}
     for suffix, dtype in wanted.items():
         if suffix not in files or not _is_as_written(folder, *files[suffix]):
-            return gather(index, database, maps, codes)
+            return gather(index, database, maps, codes, augment)
         name, size, _ = files[suffix]
         try:
             arrays[suffix] = np.frombuffer(map_file(folder, name, size), dtype)
         except IndexDamaged:  # a writer has just put newer ones in their places
-            return gather(index, database, maps, codes)
+            return gather(index, database, maps, codes, augment)
     inverted = None
     count = len(arrays["rows.i8"])
-    faiss = files.get(_faiss_suffix(codes))
+    faiss = files.get(_faiss_suffix(codes, augment))
     if faiss is not None and _is_as_written(folder, *faiss):
         inverted = faiss_file.read(folder / faiss[0], count, dim, codes)
     return Ordered(
@@ -175,6 +192,7 @@ def load(
         arrays["lon.f8"],
         inverted,
         codes=codes,
+        augment=augment,
     )
 
 

@@ -44,6 +44,7 @@ def info(folder: str | Path) -> dict[str, Any]:
             "bounds": {"south": min(lat), "west": min(lon), "north": max(lat), "east": max(lon)} if lat else None,
             "describer": index.manifest.describer,
             "codes": index.manifest.codes.name,
+            "augment": index.manifest.augment,
             "created_at": index.manifest.created_at,
             "snapshot": index.snapshot,
             "files": len(files),

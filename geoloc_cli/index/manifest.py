@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from geoloc_cli.errors import IndexDamaged, IndexMismatch, IndexMissing, UsageError
+from geoloc_cli.index.augment import MOST
 from geoloc_cli.index.codes import NONE, Codes, codes_named
 from geoloc_cli.index.files import write_durable
 
@@ -20,12 +21,14 @@ _LONGEST_BYTES = 1 << 20
 class Manifest:
     """`describer` is {"features": {"name", "options"}, "descriptor": {"name", "options"}}, each option written.
 
-    codes: how vectors are kept for searching (`index/codes.py`), which may change in the life of an index.
+    codes: how vectors are kept for searching (`index/codes.py`); augment: towards how many others each is drawn for it
+    (`index/augment.py`). Both may change in the life of an index.
     """
 
     describer: dict[str, Any]
     created_at: str
     codes: Codes = NONE
+    augment: int = 0
 
 
 def write_manifest(folder: Path, manifest: Manifest) -> None:
@@ -35,6 +38,7 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
         "describer": manifest.describer,
         "created_at": manifest.created_at,
         "codes": manifest.codes.name,
+        "augment": manifest.augment,
     }
     write_durable(folder, NAME, [json.dumps(body, indent=2, sort_keys=True).encode() + b"\n"])
 
@@ -60,7 +64,11 @@ def read_manifest(folder: Path) -> Manifest:
             for part in ("features", "descriptor"):
                 if not isinstance(describer[part]["name"], str) or not isinstance(describer[part]["options"], dict):
                     raise ValueError(part)
-            return Manifest(describer, str(body["created_at"]), _codes(path, str(body.get("codes", NONE.name))))
+            augment = body.get("augment", 0)
+            if not isinstance(augment, int) or not 0 <= augment <= MOST:
+                raise ValueError("augment")
+            codes = _codes(path, str(body.get("codes", NONE.name)))
+            return Manifest(describer, str(body["created_at"]), codes, augment)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise IndexDamaged(f"{path} is not the manifest of an index; build the index again from the photos.") from error
     raise IndexMismatch(

@@ -203,17 +203,19 @@ class Index:
         """What searches read: vectors in the order of their cells, and where their photos were taken."""
         if self._ordered is None:
             with self._sound():
-                ordered = derived.load(self.folder, self._database, self._segments, self.manifest.codes)
+                ordered = derived.load(
+                    self.folder, self._database, self._segments, self.manifest.codes, self.manifest.augment
+                )
             self._ordered = _on_device(ordered) if len(ordered.row_ids) >= derived.FAISS_FROM_ROWS else ordered
         return self._ordered
 
-    def gathered(self, codes: Codes = NONE) -> derived.Ordered:
+    def gathered(self, codes: Codes = NONE, augment: int = 0) -> derived.Ordered:
         """All vectors in the order of their cells, from the segments and never from a derived file.
 
-        In single precision, as they were written, or as `codes` keep them.
+        In single precision, as they were written, or as `codes` keep them and `augment` draws them.
         """
         with self._sound():
-            return derived.gather(self.folder, self._database, self._segments, codes)
+            return derived.gather(self.folder, self._database, self._segments, codes, augment)
 
 
 def _on_device(ordered: derived.Ordered) -> derived.Ordered:

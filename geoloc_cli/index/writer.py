@@ -38,10 +38,16 @@ _INSERT = (
 class IndexWriter:
     """Opens an index for writing, making it if there is none. A second writer is refused (IndexLocked)."""
 
-    def __init__(self, folder: str | Path, describer: dict[str, Any] | None = None, codes: Codes | None = None) -> None:
+    def __init__(
+        self,
+        folder: str | Path,
+        describer: dict[str, Any] | None = None,
+        codes: Codes | None = None,
+        augment: int | None = None,
+    ) -> None:
         """describer: of a new index; an existing one must have been made with the same (else IndexMismatch).
 
-        codes: what `seal` is to write, from now on; by default as before.
+        codes, augment: what `seal` is to write, from now on; by default as before.
         """
         self.folder = Path(folder)
         if describer is None:
@@ -60,14 +66,14 @@ class IndexWriter:
                 f"{self.folder} cannot be written to ({error.strerror}); name another, or change its permissions."
             ) from error
         try:
-            self.manifest = self._open(describer, codes)
+            self.manifest = self._open(describer, codes, augment)
             self._database = db.open_database(self.folder, write=True)
             self._sweep()
         except BaseException:
             self._lock.release()
             raise
 
-    def _open(self, describer: dict[str, Any] | None, codes: Codes | None) -> Manifest:
+    def _open(self, describer: dict[str, Any] | None, codes: Codes | None, augment: int | None) -> Manifest:
         # The manifest is written last: a folder without one is no index yet, and is begun again.
         if (self.folder / "manifest.json").exists() or describer is None:
             found = read_manifest(self.folder)
@@ -76,11 +82,14 @@ class IndexWriter:
                     f"The index in {self.folder} was made with another describer or other options of it; build into a "
                     "new folder, or leave the options as they were."
                 )
-            if codes in (None, found.codes):
-                return found
-            # Derived files of the old codes are passed over from here on, until `seal` has written those of the new.
-            manifest = replace(found, codes=codes)
-            write_manifest(self.folder, manifest)
+            manifest = replace(
+                found,
+                codes=found.codes if codes is None else codes,
+                augment=found.augment if augment is None else augment,
+            )
+            if manifest != found:
+                # Derived files of the old kind are passed over from here on, until `seal` has written those of the new.
+                write_manifest(self.folder, manifest)
             return manifest
         strangers = {p.name for p in self.folder.iterdir()} - {_LOCK, "segments", "state", db.NAME}
         strangers -= {f"{db.NAME}{suffix}" for suffix in ("-wal", "-shm", "-journal")} | {"manifest.json.tmp"}
@@ -96,7 +105,7 @@ class IndexWriter:
             for name in ("segments", "state"):
                 (self.folder / name).mkdir(exist_ok=True)
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        manifest = Manifest(describer, now, codes or NONE)
+        manifest = Manifest(describer, now, codes or NONE, augment or 0)
         write_manifest(self.folder, manifest)
         return manifest
 
@@ -227,7 +236,7 @@ class IndexWriter:
     def seal(self) -> None:
         """Writes the derived data of the present state (`index/derived.py`)."""
         with Index.open(self.folder) as reader, db.translated(self.folder):
-            derived.seal(self.folder, self._database, reader.gathered(self.manifest.codes))
+            derived.seal(self.folder, self._database, reader.gathered(self.manifest.codes, self.manifest.augment))
 
     def compact(self) -> int:
         """Rewrites the segments without what was removed or replaced; returns the bytes that were freed."""

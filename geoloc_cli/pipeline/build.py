@@ -66,6 +66,7 @@ def build_index(
     positions: Positions | None = None,
     camera: CameraOverride | None = None,
     describer: dict[str, Any] | None = None,
+    augment: int | None = None,
     cache: str | None = None,
     placed: bool = True,
     ahead: bool | None = None,
@@ -76,13 +77,15 @@ def build_index(
 
     describer: by default that of the index, or the embedded one for a new index (`pipeline/describer.py`).
     codes: how vectors are kept for searching; by default as before, and as they are in a new index.
+    augment: by how many others taken nearby a photo's vector is drawn for searching (`index/augment.py`); by default as
+    before, and by none in a new index.
     placed: a photo that says nowhere where it was taken is left out, as it is not for the index of a map.
     ahead: pictures are described in this process and not by the workers; by default where that pays (`ahead.py`).
     Raises the index's RunErrors; a photo that cannot be taken is left out, with its reason in the report.
     """
     began = time.perf_counter()
     tell = progress or (lambda stage, done: None)
-    with IndexWriter(folder, describer or spec_for(folder), codes) as writer:
+    with IndexWriter(folder, describer or spec_for(folder), codes, augment) as writer:
         ahead = pays(writer.manifest.describer) if ahead is None else ahead
         intake = _Intake(writer, positions, camera, {"cache": cache, "placed": placed, "ahead": ahead}, tell)
         intake.take(paths, parallel_map)
