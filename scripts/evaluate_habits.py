@@ -12,7 +12,6 @@ five, and one JSON line.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from collections.abc import Iterator
@@ -28,17 +27,16 @@ from geoloc_cli.geo.earth import haversine_m
 from geoloc_cli.index.augment import augmented
 from geoloc_cli.index.derived import Ordered
 from geoloc_cli.photos.decode import decode_rgb
-from geoloc_cli.photos.exif import read_photo
 from geoloc_cli.registry import create, parse
+from real_sets import WITHIN_M, parser, pictures, place, retrieval_set, split
 
 Rows = NDArray[np.float32]
-RIGHT_M = 25.0
 FOLDS = 5
 EXPANDED_BY = (1, 3, 5)
 
 
 @dataclass(frozen=True)
-class RealSet:
+class Asked:
     """Paths, their positions (NaN where there are none), and parts: queries, references, which of them are right."""
 
     paths: list[Path]
@@ -47,28 +45,22 @@ class RealSet:
     parts: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]]
 
 
-def corridor(data: Path) -> RealSet:
-    queries, references = (sorted((data / "corridor" / name).glob("*.jpg")) for name in ("query", "ref"))
-    right = np.zeros((len(queries), len(references)), bool)
-    for query, good in json.loads((data / "corridor" / "ground_truth.json").read_text()).items():
-        right[int(query), good] = True
-    count = len(queries) + len(references)
-    nowhere = np.full(count, np.nan)
-    return RealSet(
-        queries + references, nowhere, nowhere, [(np.arange(len(queries)), np.arange(len(queries), count), right)]
-    )
+def asked_once(data: Path, name: str) -> Asked:
+    real = retrieval_set(data, name)
+    right = np.array([[real.is_right(str(query), str(ref)) for ref in real.references] for query in real.queries])
+    numbers = np.arange(len(real.queries) + len(real.references))
+    nowhere = np.full(len(numbers), np.nan)
+    parts = [(numbers[: len(real.queries)], numbers[len(real.queries) :], right)]
+    return Asked(real.queries + real.references, nowhere, nowhere, parts)
 
 
-def placed(data: Path, name: str) -> RealSet:
-    photos = [(path, read_photo(str(path)).position) for path in sorted((data / name / "photos").iterdir())]
-    known = [(path, at) for path, at in photos if at is not None]
-    lat, lon = (np.array([getattr(at, axis) for _, at in known]) for axis in ("lat", "lon"))
-    near = haversine_m(lat[:, None], lon[:, None], lat, lon) <= RIGHT_M
-    parts = []
-    for fold in range(FOLDS):
-        asked = np.arange(len(known)) % FOLDS == fold
-        parts.append((np.flatnonzero(asked), np.flatnonzero(~asked), near[asked][:, ~asked]))
-    return RealSet([path for path, _ in known], lat, lon, parts)
+def asked_in_turn(data: Path, name: str) -> Asked:
+    paths = pictures(split(data, name)[0])
+    lat, lon = np.array([place(str(path)) for path in paths]).T
+    near = haversine_m(lat[:, None], lon[:, None], lat, lon) <= WITHIN_M
+    folds = [np.arange(len(paths)) % FOLDS == fold for fold in range(FOLDS)]
+    parts = [(np.flatnonzero(fold), np.flatnonzero(~fold), near[fold][:, ~fold]) for fold in folds]
+    return Asked(paths, lat, lon, parts)
 
 
 def vectors(descriptor: PictureDescriptor, paths: list[Path]) -> Rows:
@@ -84,7 +76,7 @@ def expanded(queries: Rows, references: Rows, count: int) -> Rows:
     return np.asarray(total / np.linalg.norm(total, axis=1, keepdims=True))
 
 
-def found(real: RealSet, rows: Rows, augment: int = 0, expand: int = 0, anywhere: bool = False) -> tuple[int, int]:
+def found(real: Asked, rows: Rows, augment: int = 0, expand: int = 0, anywhere: bool = False) -> tuple[int, int]:
     """Queries that have a right reference first, and among five; anywhere: as if all had been taken at one place."""
     first = among_five = 0
     lat, lon = (np.zeros(len(rows)),) * 2 if anywhere else (real.lat, real.lon)
@@ -98,7 +90,7 @@ def found(real: RealSet, rows: Rows, augment: int = 0, expand: int = 0, anywhere
     return first, among_five
 
 
-def table(real: RealSet, descriptor: PictureDescriptor, scales: str, augment: int) -> Iterator[tuple[str, int, int]]:
+def table(real: Asked, descriptor: PictureDescriptor, scales: str, augment: int) -> Iterator[tuple[str, int, int]]:
     seen = {
         "as it is": ViewOptions(),
         "--flip": ViewOptions(flip=True),
@@ -116,17 +108,16 @@ def table(real: RealSet, descriptor: PictureDescriptor, scales: str, augment: in
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--descriptor", required=True, metavar="NAME?KEY=VALUE&...")
-    parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parents[2] / "shared" / "data")
-    parser.add_argument("--sets", default="corridor,seneca,lund")
-    parser.add_argument("--scales", default="0.7,1,1.5")
-    parser.add_argument("--augment", type=int, default=3)
-    options = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("--descriptor", required=True, metavar="NAME?KEY=VALUE&...")
+    arguments.add_argument("--sets", default="corridor,seneca,lund")
+    arguments.add_argument("--scales", default="0.7,1,1.5")
+    arguments.add_argument("--augment", type=int, default=3)
+    options = arguments.parse_args()
     descriptor = create("descriptor", parse(options.descriptor))
     said = {}
     for name in options.sets.split(","):
-        real = corridor(options.data) if name == "corridor" else placed(options.data, name)
+        real = (asked_once if name == "corridor" else asked_in_turn)(options.data, name)
         reachable = sum(int(right.any(axis=1).sum()) for _, _, right in real.parts)
         print(f"\n{name}: {reachable} queries that have a right reference", file=sys.stderr)
         said[name] = {"reachable": reachable, "found": {}}

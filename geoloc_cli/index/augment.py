@@ -3,7 +3,7 @@
 Turcot and Lowe 2009, with the weights of Radenović, Tolias and Chum 2019: v' = v + sum of s_j^3 v_j over the most
 similar others, s_j their cosines, brought to unit length again. What several photos of a place share counts for more,
 and what is one photo's alone for less. Places that merely look alike must not be mixed: on aerial photographs of fields
-three others anywhere found fewer queries than none did (67 of 142 to 74), and three within 30 m more (88).
+three others anywhere found fewer queries than none did (67 of 142 to 76), and three within 30 m more (86).
 """
 
 from __future__ import annotations

@@ -56,6 +56,18 @@ def test_build_says_what_it_took_and_what_it_left_out_and_why(town: SmallTown, t
     assert "photos        4" in geoloc("index", "info", index).stdout
 
 
+def test_augmentation_is_turned_on_and_off_again(town: SmallTown, tmp_path: Path) -> None:
+    index = str(tmp_path / "index")
+    photos = [photo.path for photo in town.photos[:4]]
+    geoloc("index", "build", *photos, "--index", index, "--workers", "1", "--augment", "2")
+    assert "augmented by  2" in geoloc("index", "info", index).stdout
+    assert "0.0 MB freed" in geoloc("index", "compact", index).stderr
+    assert json.loads(geoloc("index", "info", index, "--json").stdout)["augment"] == 2
+    geoloc("index", "compact", index, "--augment", "0")
+    assert json.loads(geoloc("index", "info", index, "--json").stdout)["augment"] == 0
+    assert "less than or equal to 100" in geoloc("index", "compact", index, "--augment", "101", status=2).stderr
+
+
 def test_positions_from_a_file_win_over_exif(town: SmallTown, tmp_path: Path) -> None:
     chosen = [photo.path for photo in town.photos[:4]]
     stated = tmp_path / "positions.csv"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,6 +173,28 @@ def test_without_views_nothing_is_recorded_and_keypoints_take_none(tmp_path: Pat
     for said in ({"scales": "1,2"}, {"flip": True}):
         with pytest.raises(UsageError, match="takes no --scales"):
             spec_for(tmp_path / "index", views=said)
+
+
+@runtime_only
+def test_the_command_takes_them(town: SmallTown, tmp_path: Path) -> None:
+    (tmp_path / "network.onnx").write_bytes(one_layer(np.ones((4, 3, 8, 8), np.float32)))
+    network = f"onnx?weights={tmp_path / 'network.onnx'}&output=map&pool=gem&size_px=64"
+    photos, index = [photo.path for photo in town.photos[:3]], str(tmp_path / "index")
+
+    def built(*options: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "geoloc_cli", "index", "build", *photos, "--index", index, "--workers", "1"]
+        return subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+
+    refused = built("--flip")
+    assert (refused.returncode, "takes no --scales, and no --flip" in refused.stderr) == (2, True)
+    refused = built("--descriptor", network, "--scales", "0.1")
+    assert (refused.returncode, "size_px is 6" in refused.stderr) == (2, True)
+    assert not Path(index).exists()
+    assert built("--descriptor", network, "--scales", "1.5,1", "--flip").returncode == 0
+    recorded = json.loads((Path(index) / "manifest.json").read_text())["describer"]
+    assert recorded["views"] == {"scales": "1,1.5", "flip": True}
+    again = built("--no-flip")
+    assert (again.returncode, "other options" in again.stderr) == (4, True)
 
 
 @pytest.mark.realdata
