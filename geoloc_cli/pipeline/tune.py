@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import numpy as np
 from numpy.typing import NDArray
 
+from geoloc_cli.descriptors.views import ViewOptions
 from geoloc_cli.descriptors.vlad import VladDescriptor, VladOptions, raw_vectors
 from geoloc_cli.errors import IndexMismatch, UsageError
 from geoloc_cli.geo.earth import haversine_m
@@ -65,7 +66,8 @@ def tune_index(
     progress. The vocabulary of `vlad` stays as it was learned from all photos, those that are asked among them.
     """
     with Index.open(folder) as index:
-        describer, codes = index.manifest.describer, index.manifest.codes
+        manifest = index.manifest
+        describer, codes = manifest.describer, manifest.codes
         whole = describer["descriptor"]["name"] != VladDescriptor.name
         now = Choice(*_reduction(describer, index.state()), codes)
         sample = _drawn(index, queries, within_m, tell)
@@ -88,7 +90,7 @@ def tune_index(
         rows=tuple(rows),
         now=now,
         best=best,
-        command=_command(Path(folder), describer, now, best.choice),
+        command=_command(Path(folder), describer, now, best.choice, manifest.augment),
         bound=learned[0] if learned and learned[0] < max(dim for dim in dims if dim < tuner.length) else None,
     )
 
@@ -183,7 +185,7 @@ def _raw(index: Index, rows: NDArray[np.int64], rng: np.random.Generator | None)
         yield list(raw_vectors(index.local(int(row)), state, options.crops if i < cropped else 0, draws))
 
 
-def _command(folder: Path, describer: dict[str, Any], now: Choice, best: Choice) -> str | None:
+def _command(folder: Path, describer: dict[str, Any], now: Choice, best: Choice, augment: int = 0) -> str | None:
     """What makes an index as it should be; None where it is."""
     if best == now:
         return None
@@ -193,6 +195,10 @@ def _command(folder: Path, describer: dict[str, Any], now: Choice, best: Choice)
     for part, usual in (("features", default_spec()["features"]), ("descriptor", default_spec()["descriptor"])):
         said = _said(describer[part], usual)
         words += [f"--{part}", said] if said != usual["name"] else []
+    views = ViewOptions(**describer.get("views", {}))
+    words += ["--scales", views.scales] if views.scales != ViewOptions().scales else []
+    words += ["--flip"] if views.flip else []
+    words += ["--augment", str(augment)] if augment else []
     if best.dim:
         words += ["--dim", str(best.dim), "--whiten", f"{best.whiten:g}"]
     return shlex.join([*words, "--codes", best.codes.name])

@@ -14,6 +14,7 @@ from geoloc_cli.errors import IndexDamaged
 from geoloc_cli.geo.cells import cells_of
 from geoloc_cli.geo.earth import destination, haversine_m
 from geoloc_cli.index.augment import NEAR_M, augmented
+from geoloc_cli.index.codes import codes_named
 from geoloc_cli.index.derived import Ordered
 from geoloc_cli.index.inspect import verify
 from geoloc_cli.index.reader import Index
@@ -145,6 +146,21 @@ def test_an_index_is_searched_by_augmented_vectors_and_keeps_its_own(pristine: P
     assert {path.name.partition("-")[2] for path in (index / "derived").iterdir()} == {
         path.name.partition("-")[2] for path in (pristine / "index" / "derived").iterdir()
     }
+
+
+@pytest.mark.parametrize("name", ["float16", "pq8"])
+def test_codes_are_of_the_augmented_vectors(index: Path, name: str) -> None:
+    with IndexWriter(index, codes=codes_named(name), augment=3) as writer:
+        writer.seal()
+        with Index.open(index) as reader:
+            drawn = augmented(reader.gathered(), 3)
+            kept = reader.ordered()
+            assert np.array_equal(kept.vectors, drawn.vectors.astype(codes_named(name).dtype))
+            assert (kept.augment, kept.codes) == (3, codes_named(name))
+        # The codes stay where the augmentation goes.
+    with IndexWriter(index, augment=0) as writer:
+        writer.seal()
+    assert (manifest(index)["augment"], manifest(index)["codes"]) == (0, name)
 
 
 def test_derived_files_of_before_are_not_taken_for_those_of_now(index: Path) -> None:

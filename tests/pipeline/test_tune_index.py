@@ -23,7 +23,7 @@ from geoloc_cli.index.rows import NewPhoto
 from geoloc_cli.index.writer import IndexWriter
 from geoloc_cli.pipeline import tune
 from geoloc_cli.pipeline.build import build_index
-from geoloc_cli.pipeline.describer import spec_for
+from geoloc_cli.pipeline.describer import default_spec, spec_for
 from geoloc_cli.pipeline.tune import tune_index
 from geoloc_cli.retrieval import tune as measuring
 from geoloc_cli.retrieval.tune import Choice
@@ -87,6 +87,16 @@ def test_places_in_few_dimensions_are_told_apart_by_few_numbers(tmp_path: Path) 
     assert words[:5] == ["geoloc", "index", "build", "PHOTOS", "--index"]
     assert words[5:8] == [f"{tmp_path / 'index'}-tuned", "--descriptor", "somebodys?side=8"]
     assert words[8:] == ["--dim", "64", "--whiten", f"{report.best.choice.whiten:g}", "--codes", "float16"]
+
+
+def test_the_command_says_how_pictures_are_seen_and_vectors_drawn(tmp_path: Path) -> None:
+    describer = default_spec() | {"descriptor": {"name": "somebodys", "options": {}}}
+    views = {"scales": "0.7,1", "flip": True}
+    words = shlex.split(tune._command(tmp_path, describer | {"views": views}, Choice(), Choice(8, 1.0), 3) or "")
+    assert words[5:] == [
+        *(f"{tmp_path}-tuned", "--descriptor", "somebodys", "--scales", "0.7,1", "--flip", "--augment", "3"),
+        *("--dim", "8", "--whiten", "1", "--codes", "none"),
+    ]
 
 
 def test_an_index_as_it_should_be_is_left_so_and_codes_alone_need_no_photos(tmp_path: Path) -> None:
