@@ -6,17 +6,19 @@ A backend is one file that names its options, builds its network and maps the na
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, fields, replace
+from itertools import islice
 from typing import Any, ClassVar, Generic, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from geoloc_cli.device import choose
+from geoloc_cli.device import available_cores, choose, full_precision, uploaded
 from geoloc_cli.errors import RunError, UsageError
 from geoloc_cli.models.weights import fit, load_weights, versions
 
@@ -27,7 +29,7 @@ FILTERS = {"bilinear": Image.Resampling.BILINEAR, "bicubic": Image.Resampling.BI
 POLICIES = ("square", "shorter", "longer", "within")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 # What a picture's numbers do not depend on, or the weights' hash says better.
-_APART = {"weights", "vocabulary", "weights_sha256", "device", "precision", "compile", "batch"}
+_APART = {"weights", "vocabulary", "weights_sha256", "precision", "compile", "batch"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +71,10 @@ class PictureOptions(PreparationOptions):
     """Options that all of them have.
 
     `precision` is by default float32 on a CPU and half of it on a GPU, in the backbone alone. `compile` spends a minute
-    on a network for each size of pictures, and makes it faster afterwards.
+    on a network for each size of pictures, and makes it faster afterwards. The device is none of them: an index that
+    recorded one would be of no use on a machine without it (`device.py`).
     """
 
-    device: str = "auto"
     precision: str = "auto"
     compile: bool = False
 
@@ -187,7 +189,7 @@ class LearnedDescriptor(PictureNetwork[Options]):
         weights = load_weights(options.weights, options.weights_sha256, self.usual_file(options), owner)
         import torch
 
-        place = choose(options.device)
+        place = choose()
         self._device = place.name
         self._dtype = getattr(torch, place.dtype if options.precision == "auto" else options.precision)
         network = fit(self.build(options), replace(weights, state=self.renamed(options, weights.state)), owner)
@@ -229,14 +231,25 @@ class LearnedDescriptor(PictureNetwork[Options]):
         import torch
 
         rows = np.zeros((len(pictures), self.dim), np.float32)
-        with torch.inference_mode(), _exact():
-            for members in self._batches(pictures):
-                ready = np.stack([self._prepared(pictures[i]) for i in members])
-                found = self._network(torch.from_numpy(ready).to(self._device))
-                rows[members] = found.float().cpu().numpy()
+        with torch.inference_mode(), _exact(), self._hands() as ready:
+            batches = list(self._batches(pictures))
+            prepared = ready(self._prepared, [pictures[i] for members in batches for i in members])
+            # A GPU goes on by itself: nothing waits for it until all has been sent.
+            found = [self._network(uploaded(np.stack(list(islice(prepared, len(b)))), self._device)) for b in batches]
+            for members, vectors in zip(batches, found, strict=True):
+                rows[members] = vectors.float().cpu().numpy()
         if not np.isfinite(rows).all():
             raise RunError(f"descriptor '{self.name}' overflows in half precision here; give ?precision=float32.")
         return rows
+
+    @contextmanager
+    def _hands(self) -> Iterator[Callable[..., Iterator[Any]]]:
+        """A `map` over pictures: by threads, ahead of a GPU; one after the other on a CPU, whose cores are at work."""
+        if self._device == "cpu":
+            yield map
+            return
+        with ThreadPoolExecutor(available_cores()) as pool:
+            yield pool.map
 
 
 @contextmanager
@@ -244,10 +257,6 @@ def _exact() -> Iterator[None]:
     """float32 means float32: TF32 would round the factors to 11 bits; and the same kernels on every run."""
     import torch
 
-    precision = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False):
-            yield
-    finally:
-        torch.set_float32_matmul_precision(precision)
+    flags = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=False)
+    with full_precision(), flags:
+        yield

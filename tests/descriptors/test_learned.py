@@ -63,7 +63,7 @@ def weights(tmp_path: Path) -> Path:
 
 
 def made(weights: Path, **given: Any) -> ColourDescriptor:
-    return ColourDescriptor(PictureOptions(weights=str(weights), device="cpu", **given))
+    return ColourDescriptor(PictureOptions(weights=str(weights), **given))
 
 
 def noise(height: int, width: int, seed: int = 0) -> np.ndarray:

@@ -28,7 +28,6 @@ TINY: dict[str, Any] = {
     "cluster_dim": 6,
     "token_dim": 7,
     "mlp_dim": 16,
-    "device": "cpu",
 }
 
 

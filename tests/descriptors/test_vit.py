@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-SHAPE: dict[str, Any] = {"hidden": 32, "layers": 2, "heads": 4, "image_px": 64, "device": "cpu"}
+SHAPE: dict[str, Any] = {"hidden": 32, "layers": 2, "heads": 4, "image_px": 64}
 SMALL = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
 
 
