@@ -94,7 +94,7 @@ class InProcess:
 
     def __call__(self, built: str, spec: dict[str, Any], items: Iterable[Any]) -> Iterator[Any]:
         if built.endswith("build_extractor"):
-            for path, _ in items:
+            for path, *_ in items:
                 yield made_photo(path)
             return
         match = mapping.build_pair_matcher(spec)
