@@ -190,12 +190,12 @@ class Pose:
 
 @dataclass(frozen=True, slots=True)
 class PriorGuess:
-    """What one prior said, kept in the record as evidence."""
+    """What one prior said, kept in the record as evidence; no place where it knows nothing, and the rationale why."""
 
     name: str
-    lat: float
-    lon: float
-    radius_m: float
+    lat: float | None
+    lon: float | None
+    radius_m: float | None
     rationale: str = ""
 
 
@@ -204,7 +204,8 @@ class Fix:
     """The answer for one photo that was handled: located (`ok`), or honestly not (`unlocated`, with its reason).
 
     `confidence` is the probability that the answer is within 1 km. `reason` is one of `not_in_index`,
-    `too_few_matches`, `prior_disagrees`, `not_georeferenced` where `status` is `unlocated`; where a pose was asked for
+    `too_few_matches`, `prior_disagrees`, `not_georeferenced`, `nothing_known` (by any prior, which were all that was
+    asked) where `status` is `unlocated`; where a pose was asked for
     and there is none, `no_pose_` and why (`pose/estimate.py`), or `pose_less_sure` than retrieval's place; with a pose,
     `pose_without_gravity`, `_altitude` or both where that contradicts the picture, and was left out of it. In a
     sequence it is `off_the_track` where the photo's own answer was refused: `unlocated`, or `ok` at stage `prior` where

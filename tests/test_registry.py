@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from geoloc_cli.builtin import BUILTIN
 from geoloc_cli.errors import UnknownBackend, UsageError
 from geoloc_cli.features.match import MutualNearest, MutualNearestOptions
-from geoloc_cli.registry import BUILTIN, KINDS, BackendSpec, create, find, names, parse, plugins, typed_options
+from geoloc_cli.registry import KINDS, BackendSpec, create, find, names, parse, plugins, typed_options
 
 
 @pytest.mark.parametrize("row", BUILTIN, ids=lambda row: f"{row.kind}.{row.name}")

@@ -12,7 +12,8 @@ from geoloc_cli.cli import options, table
 
 def backends(as_json: bool = options.JSON) -> None:
     """List what can be asked for by name; nothing of it is imported."""
-    from geoloc_cli.registry import BUILTIN, plugins
+    from geoloc_cli.builtin import BUILTIN
+    from geoloc_cli.registry import plugins
 
     rows = [*BUILTIN, *plugins()]
     if as_json:

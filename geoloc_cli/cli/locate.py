@@ -29,10 +29,14 @@ def locate(
     near: list[str] = typer.Option(
         [], "--near", metavar="LAT,LON,RADIUS", help="Search here first (metres, or 2km); may be given several times."
     ),
-    prior: list[str] = typer.Option([], "--prior", metavar="NAME", help="Ask this prior too; see `geoloc backends`."),
-    format: str = typer.Option(
-        None, "--format", metavar="|".join(output.FORMATS), help="Default: table on a terminal, jsonl in a pipe."
+    prior: list[str] = options.PRIOR,
+    rerank: str = typer.Option(
+        "linear",
+        "--rerank",
+        metavar="linear|product|rrf|none",
+        help="How likeness and the priors' plausibility are weighed before candidates are verified.",
     ),
+    format: str = options.FORMAT,
     retriever: str = typer.Option(
         "global",
         "--retriever",
@@ -91,7 +95,10 @@ def locate(
     if not paths:
         raise UsageError(f"No photos were found in {', '.join(photos)}.")
     chosen = LocateOptions(
-        near=tuple(options.circle(text) for text in near), top_k=top_k, list_k=top_k if explain else min(5, top_k)
+        near=tuple(options.circle(text) for text in near),
+        top_k=top_k,
+        list_k=top_k if explain else min(5, top_k),
+        rerank=rerank,
     )
     chosen.check()
     writer = output.writer(format, explain)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
-
-from geoloc_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from geoloc_cli.index.reader import Circle
@@ -80,6 +77,18 @@ MATCHER: Any = typer.Option(
     metavar="NAME[?KEY=VALUE&...]",
     help="How keypoints of two photos are matched, as in 'mutual-nn?max_ratio=0.9' (`geoloc backends`).",
 )
+PRIOR: Any = typer.Option(
+    [],
+    "--prior",
+    metavar="NAME[?KEY=VALUE&...]",
+    help="Ask this prior, too, as in exif or near=48.85,2.35,5km (`geoloc backends`); may be given several times.",
+)
+FORMAT: Any = typer.Option(
+    None,
+    "--format",
+    metavar="table|jsonl|json|csv|geojson",
+    help="Default: table on a terminal, jsonl in a pipe.",
+)
 WORKERS: Any = typer.Option(None, "--workers", min=1, help="Processes; by default one for each core.")
 CACHE: Any = typer.Option(None, "--cache", metavar="DIR", help="Keep features here, and describe no picture twice.")
 QUIET: Any = typer.Option(False, "--quiet", help="No progress and no summary on stderr.")
@@ -128,25 +137,13 @@ class Described(NamedTuple):
 
 AS_IT_IS = Described()
 
-_NEAR = re.compile(r"\s*([-+]?[\d.]+)\s*,\s*([-+]?[\d.]+)\s*,\s*([\d.]+)\s*(km|m)?\s*")
-
 
 def circle(text: str) -> Circle:
     """`LAT,LON,RADIUS`: the radius in metres, or with the unit m or km."""
+    from geoloc_cli.geo.stated import circle_of
     from geoloc_cli.index.reader import Circle
 
-    match = _NEAR.fullmatch(text)
-    if not match:
-        raise UsageError(f"--near is {text!r}; give LAT,LON,RADIUS, as in 47.3769,8.5417,2km.")
-    try:
-        lat, lon, radius = (float(match[i]) for i in (1, 2, 3))
-    except ValueError:
-        raise UsageError(f"--near is {text!r}; its numbers are not numbers.") from None
-    if abs(lat) > 90 or abs(lon) > 180 or radius <= 0:
-        raise UsageError(
-            f"--near is {text!r}; latitude goes to 90, longitude to 180 degrees, and the radius is above 0."
-        )
-    return Circle(lat, lon, radius * (1000.0 if match[4] == "km" else 1.0))
+    return Circle(*circle_of(text, "--near"))
 
 
 def override(camera: str | None, focal_px: float | None, fov_deg: float | None) -> CameraOverride | None:

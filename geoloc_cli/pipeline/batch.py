@@ -5,26 +5,28 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloc_cli.contracts import ParallelMap, Prior
+from geoloc_cli.contracts import ParallelMap
 from geoloc_cli.device import available_cores
+from geoloc_cli.errors import PhotoError
 from geoloc_cli.features.local import LocalFeatures
 from geoloc_cli.index.reader import Circle, Index
-from geoloc_cli.photos.exif import read_photo
 from geoloc_cli.pipeline.ahead import pays, with_looks
+from geoloc_cli.pipeline.asking import asked_of, build_priors, prior_fix
 from geoloc_cli.pipeline.describer import build_descriptor, describer_of
-from geoloc_cli.pipeline.locate import LocateOptions, Locator, Looked, asks_for_pose
+from geoloc_cli.pipeline.locate import LocateOptions, Locator, Looked, Stopwatch, asks_for_pose
 from geoloc_cli.pipeline.matching import build_matcher
 from geoloc_cli.pipeline.posing import PoseStage, build_stage
 from geoloc_cli.pose.solve_auto import batches_pay
 from geoloc_cli.registry import create, parse
 from geoloc_cli.retrieval.verify import VerifyOptions
-from geoloc_cli.types import Belief, Failure, Fix, PriorGuess
+from geoloc_cli.types import Failure, Fix
 
 # A path, and the photo's look where it has been found.
 Item = tuple[str, NDArray[np.float32] | None]
@@ -120,6 +122,29 @@ def _groups(looked: Iterable[Looked | Failure], size: int) -> Iterator[list[Look
         yield group
 
 
+def build_asker(spec: dict[str, Any]) -> Callable[[str], Fix | Failure]:
+    """In a worker: the priors of a spec; the result is what they say of one photo, without any index."""
+    priors = build_priors(spec["priors"])
+
+    def answer(path: str) -> Fix | Failure:
+        watch = Stopwatch()
+        try:
+            fix = prior_fix(path, asked_of(priors, path))
+        except PhotoError as error:
+            return Failure(path, error.code, str(error))
+        watch.lap("prior")
+        return replace(fix, timing_ms=watch.timing_ms)
+
+    return answer
+
+
+def ask_photos(paths: Iterable[str], priors: Iterable[str], parallel_map: ParallelMap) -> Iterator[Fix | Failure]:
+    """What the priors say of each photo, in their order. Raises their RunErrors before the first is read."""
+    named = list(priors)
+    build_priors(named)
+    yield from parallel_map("geoloc_cli.pipeline.batch:build_asker", {"priors": named}, paths)
+
+
 def build_locator(spec: dict[str, Any]) -> Callable[[Item], Fix | Failure]:
     """In a worker: opens the index and builds the backends once; the result locates one photo at a time."""
     index = Index.open(spec["index"])
@@ -139,20 +164,9 @@ def _locator(spec: dict[str, Any], index: Index, pose: Pose | None) -> tuple[Loc
     near = tuple(Circle(**circle) for circle in given.pop("near"))
     options = LocateOptions(near=near, verify=VerifyOptions(**given.pop("verify")), **given)
     describer = describer_of(index, spec["cache"], ahead=spec["ahead"])
-    priors = [create("prior", parse(name)) for name in spec["priors"]]
+    priors = build_priors(spec["priors"])
+    asker = partial(asked_of, priors) if priors else None
     search = create("retriever", parse(spec["retriever"])).over(index)
     matcher = build_matcher(index, spec["matcher"], options.verify.max_ratio)
-    locator = Locator(index, describer, search, matcher, options, _asker(priors), pose)
+    locator = Locator(index, describer, search, matcher, options, asker, pose)
     return locator, {path: (Circle(**circle),) for path, circle in spec["near_of"].items()}
-
-
-def _asker(priors: list[Prior]) -> Callable[[str], tuple[Belief, PriorGuess] | None] | None:
-    if not priors:
-        return None
-
-    def ask(path: str) -> tuple[Belief, PriorGuess] | None:
-        photo = read_photo(path)
-        answers = (prior.believe(photo) for prior in priors)
-        return next((answer for answer in answers if answer is not None), None)
-
-    return ask

@@ -17,12 +17,13 @@ from geoloc_cli.geo.belief import credible_radius_m, from_components, mass_withi
 from geoloc_cli.geo.earth import haversine_m
 from geoloc_cli.index.reader import Circle, Index
 from geoloc_cli.index.rows import IndexedPhoto
+from geoloc_cli.pipeline.asking import Asked, Region, placed_by, unlocated
 from geoloc_cli.pipeline.describer import Describer
 from geoloc_cli.pipeline.matching import References
 from geoloc_cli.retrieval.position import Neighbour, Place, places
-from geoloc_cli.retrieval.rerank import best_first, final_score, first_scores
+from geoloc_cli.retrieval.rerank import RERANKERS, best_first, final_score, first_scores, plausibility
 from geoloc_cli.retrieval.verify import Verification, VerifyOptions, verify_candidates
-from geoloc_cli.types import Belief, Candidate, Component, Failure, Fix, Position, PriorGuess
+from geoloc_cli.types import Belief, Candidate, Component, Failure, Fix, Position
 
 Reason = Literal["not_in_index", "too_few_matches", "prior_disagrees", "not_georeferenced"]
 
@@ -47,10 +48,13 @@ class LocateOptions:
     top_k: int = 15
     outside_share: float = 0.2
     list_k: int = 5
+    rerank: str = "linear"
     verify: VerifyOptions = field(default_factory=VerifyOptions)
 
     def check(self) -> None:
         self.verify.check()
+        if self.rerank not in RERANKERS:
+            raise UsageError(f"There is no rerank '{self.rerank}'; give one of {', '.join(RERANKERS)}.")
         if self.top_k < 1 or self.list_k < 0:
             raise UsageError("top_k is at least 1, and the number of listed candidates at least 0.")
         if not 0.0 <= self.outside_share < 1.0:
@@ -89,7 +93,7 @@ class Locator:
         search: Search,
         matcher: Matcher,
         options: LocateOptions | None = None,
-        ask_prior: Callable[[str], tuple[Belief, PriorGuess] | None] | None = None,
+        ask_prior: Callable[[str], Asked] | None = None,
         pose: Callable[[Fix, LocalFeatures, Sequence[str]], Fix] | None = None,
     ) -> None:
         """ask_prior(path) is asked for each photo where the user named a prior; None never looks at the metadata.
@@ -150,13 +154,16 @@ class Locator:
         path: str,
         features: LocalFeatures,
         own_near: Sequence[Circle],
-        prior: tuple[Belief, PriorGuess] | None,
+        prior: Asked | None,
         references: References,
         watch: Stopwatch,
     ) -> tuple[Fix, tuple[str, ...]]:
         options = self._options
-        near = [*options.near, *own_near] + ([_search_circle(prior[1])] if prior else [])
-        outside = max(1, round(options.top_k * options.outside_share)) if near else 0
+        regions = [Region(circle, 1.0) for circle in (*options.near, *own_near)] + (prior.regions() if prior else [])
+        near = [region.circle for region in regions]
+        # What the priors admit that they might have got wrong is searched for elsewhere.
+        elsewhere = max(options.outside_share, min(prior.belief.spread, 0.9) if prior and near else 0.0)
+        outside = max(1, round(options.top_k * elsewhere)) if near else 0
         try:
             hits = self._retrieve(features, options.top_k - outside, within=near or None, outside_k=outside)
         except TooFewFeatures:
@@ -165,9 +172,8 @@ class Locator:
         watch.lap("search")
         if not photos:
             return _unlocated(path, "not_in_index", prior, (), watch), ()
-        away_m = _distance_to(near, photos)
-        radius = None if away_m is None else max(circle.radius_m for circle in near)
-        first = first_scores(hits.similarities, away_m, radius)
+        away_m = _distances(near, photos).min(axis=1) if near else None
+        first = first_scores(hits.similarities, _plausible(regions, photos), options.rerank)
         order = best_first(list(first))
         watch.lap("rerank")
         loaders = [lambda photo=photos[i]: references.load(photo) for i in order]
@@ -222,7 +228,7 @@ class Locator:
         found: Sequence[Verification | None],
         away_m: np.ndarray | None,
         candidates: tuple[Candidate, ...],
-        prior: tuple[Belief, PriorGuess] | None,
+        prior: Asked | None,
         watch: Stopwatch,
     ) -> Fix:
         threshold = self._options.verify.min_evidence
@@ -253,14 +259,9 @@ class Locator:
             confidence=round(float(mass_within(belief, lat, lon, 1000.0)), 4),
             belief=belief,
             candidates=candidates,
-            priors=(prior[1],) if prior else (),
+            priors=prior.guesses if prior else (),
             timing_ms=watch.timing_ms,
         )
-
-
-def _search_circle(guess: PriorGuess) -> Circle:
-    """Where to search for what a prior names: three times its own radius, and a kilometre at least."""
-    return Circle(guess.lat, guess.lon, max(3.0 * guess.radius_m, 1000.0))
 
 
 def _neighbour(position: Position, result: Verification) -> Neighbour:
@@ -278,52 +279,30 @@ def _belief(answers: Sequence[Place], margin: float) -> Belief:
     return from_components(components, doubt)
 
 
-def _distance_to(near: Sequence[Circle], photos: Sequence[IndexedPhoto]) -> np.ndarray | None:
-    """(n,) metres from each photo to the nearest circle's rim, 0 inside; None without circles.
+def _distances(near: Sequence[Circle], photos: Sequence[IndexedPhoto]) -> np.ndarray:
+    """(n, circles) metres from each photo to each circle's rim, 0 inside.
 
     A photo that says nowhere where it was taken is as far as anything can be.
     """
-    if not near:
-        return None
     lat = np.array([p.position.lat if p.position else np.nan for p in photos])[:, None]
     lon = np.array([p.position.lon if p.position else np.nan for p in photos])[:, None]
     centers = np.array([(c.lat, c.lon, c.radius_m) for c in near]).T
-    away: np.ndarray = np.maximum(haversine_m(lat, lon, centers[0], centers[1]) - centers[2], 0.0).min(axis=1)
+    away: np.ndarray = np.maximum(haversine_m(lat, lon, centers[0], centers[1]) - centers[2], 0.0)
     return np.where(np.isnan(away), _FARTHEST_M, away)
 
 
+def _plausible(regions: Sequence[Region], photos: Sequence[IndexedPhoto]) -> np.ndarray | None:
+    """(n,) how plausible the priors find each photo's place, as `retrieval/rerank.py` has it; None without any."""
+    if not regions:
+        return None
+    radius_m = np.array([region.circle.radius_m for region in regions])
+    weight = np.array([region.weight for region in regions])
+    return plausibility(_distances([region.circle for region in regions], photos), radius_m, weight)
+
+
 def _unlocated(
-    path: str,
-    reason: Reason,
-    prior: tuple[Belief, PriorGuess] | None,
-    candidates: tuple[Candidate, ...],
-    watch: Stopwatch,
+    path: str, reason: Reason, prior: Asked | None, candidates: tuple[Candidate, ...], watch: Stopwatch
 ) -> Fix:
-    """No answer by sight: nothing but the belief of a prior that the user asked for, else everywhere."""
-    fix = Fix(
-        photo=path,
-        status="unlocated",
-        stage=None,
-        lat=None,
-        lon=None,
-        alt_m=None,
-        radius_m=None,
-        confidence=0.0,
-        belief=prior[0] if prior else Belief(),
-        reason=reason,
-        candidates=candidates,
-        priors=(prior[1],) if prior else (),
-        timing_ms=watch.timing_ms,
-    )
-    if prior is None or reason == "prior_disagrees":
-        return fix
-    belief, guess = prior
-    return replace(
-        fix,
-        status="ok",
-        stage="prior",
-        lat=guess.lat,
-        lon=guess.lon,
-        radius_m=round(credible_radius_m(belief, guess.lat, guess.lon, 0.9), 2),
-        confidence=round(float(mass_within(belief, guess.lat, guess.lon, 1000.0)), 4),
-    )
+    """No answer by sight: nothing but the belief of the priors that the user asked for, else everywhere."""
+    fix = replace(unlocated(path, reason, prior), candidates=candidates, timing_ms=watch.timing_ms)
+    return fix if prior is None or reason == "prior_disagrees" else placed_by(fix, prior)

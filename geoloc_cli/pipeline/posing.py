@@ -125,7 +125,11 @@ def _priors(photo: Photo, fix: Fix, verified: Sequence[str], component: Componen
     if photo.attitude is not None:
         priors.append(gravity_of(photo.attitude, georeference))
     seen = next((path for path in verified if path in component.model.images), None)
-    if photo.position is not None and seen is not None and any(prior.name == "exif" for prior in fix.priors):
+    if (
+        photo.position is not None
+        and seen is not None
+        and any(prior.name == "exif" and prior.lat is not None for prior in fix.priors)
+    ):
         altitude = altitude_of(photo.position, georeference, component.model.images[seen].center_in_map)
         priors += [altitude] if altitude else []
     return priors

@@ -1,12 +1,20 @@
-"""The order of the candidates, and the formula behind it.
+"""The order of the candidates, and the formulas behind it.
 
-Before verification a candidate scores
+Before verification a candidate scores r, of its likeness s and how plausible the priors find its place, p. The likeness
+is the similarity (a cosine, or the score of `retrieval/cann.py`; its scale does not matter) brought to 0..1 over the
+retrieved candidates (lowest 0, highest 1). Of a belief with components of weight w_i about circles of radius R_i
 
-    r = a * s + (1 - a) * exp(-d / tau)
+    p = max_i (w_i / w_1) exp(-2 d_i / R_i)
 
-with s the similarity (a cosine, or the score of `retrieval/cann.py`; its scale does not matter) brought to 0..1 over
-the retrieved candidates (lowest 0, highest 1), d the distance to the prior in metres, tau half the prior's radius and
-a = 0.7; without a prior r = s. A verified candidate scores
+with w_1 the heaviest and d_i the distance to the circle's rim, 0 inside. Without a prior r = s; else by name
+
+    linear    r = a s + (1 - a) p, a = 0.7
+    product   r = (s + e)^a (p + e)^(1 - a), e = 0.05, so that neither alone makes a candidate impossible
+    rrf       r = 1 / (60 + rank by s) + 1 / (60 + rank by p)  (Cormack, Clarke and Buettcher 2009)
+    none      r = s
+
+The constraint of a search by a prior and a re-ranking by both is the idea of arXiv 2507.17455, whose formula is not
+published where we could read it: these are ours. A verified candidate scores
 
     1 + log10(1 + E) + r / 10
 
@@ -16,25 +24,65 @@ with E its evidence (`retrieval/verify.py`), so that geometry outweighs any prio
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 SIMILARITY_SHARE = 0.7
+_FLOOR = 0.05
+_RANKS = 60.0
+
+
+def plausibility(
+    away_m: NDArray[np.float64], radius_m: NDArray[np.float64], weight: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """p of each candidate; away_m: (n, c) metres to the rims of c circles of radius_m (c,), whose weight (c,) is 1 for
+    the heaviest.
+    """
+    best: NDArray[np.float64] = (weight * np.exp(-2.0 * away_m / np.maximum(radius_m, 2.0))).max(axis=1)
+    return best
 
 
 def first_scores(
-    similarities: NDArray[np.float32], prior_distance_m: NDArray[np.float64] | None, prior_radius_m: float | None
+    similarities: NDArray[np.float32], plausible: NDArray[np.float64] | None, rerank: str = "linear"
 ) -> NDArray[np.float64]:
-    """r of each candidate; similarities: (n,), prior_distance_m: (n,) metres or None without a prior."""
+    """r of each candidate; similarities: (n,), plausible: (n,) their p, None without a prior; rerank: its name."""
     cosine = similarities.astype(np.float64)
     span = float(np.ptp(cosine)) if len(cosine) else 0.0
-    scaled = (cosine - cosine.min()) / span if span > 0 else np.ones(len(cosine))
-    if prior_distance_m is None or prior_radius_m is None:
-        return scaled
-    near = np.exp(-prior_distance_m / max(prior_radius_m / 2.0, 1.0))
-    return SIMILARITY_SHARE * scaled + (1.0 - SIMILARITY_SHARE) * near
+    likeness = (cosine - cosine.min()) / span if span > 0 else np.ones(len(cosine))
+    if plausible is None:
+        return likeness
+    return RERANKERS[rerank](likeness, plausible)
+
+
+def _linear(likeness: NDArray[np.float64], plausible: NDArray[np.float64]) -> NDArray[np.float64]:
+    return SIMILARITY_SHARE * likeness + (1.0 - SIMILARITY_SHARE) * plausible
+
+
+def _product(likeness: NDArray[np.float64], plausible: NDArray[np.float64]) -> NDArray[np.float64]:
+    joint: NDArray[np.float64] = (likeness + _FLOOR) ** SIMILARITY_SHARE * (plausible + _FLOOR) ** (
+        1.0 - SIMILARITY_SHARE
+    )
+    return joint
+
+
+def _by_ranks(likeness: NDArray[np.float64], plausible: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Equal values have one rank, the best of theirs."""
+    ranks = [np.array([(values > value).sum() for value in values], float) for values in (likeness, plausible)]
+    return 1.0 / (_RANKS + ranks[0]) + 1.0 / (_RANKS + ranks[1])
+
+
+def _by_likeness(likeness: NDArray[np.float64], plausible: NDArray[np.float64]) -> NDArray[np.float64]:
+    return likeness
+
+
+RERANKERS: dict[str, Callable[[NDArray[np.float64], NDArray[np.float64]], NDArray[np.float64]]] = {
+    "linear": _linear,
+    "product": _product,
+    "rrf": _by_ranks,
+    "none": _by_likeness,
+}
 
 
 def final_score(first: float, evidence: float | None, min_evidence: float) -> float:

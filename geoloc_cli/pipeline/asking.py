@@ -1,0 +1,141 @@
+"""Priors asked of a photo, and what they say together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from geoloc_cli.contracts import Prior
+from geoloc_cli.errors import PhotoError
+from geoloc_cli.geo.belief import credible_radius_m, fuse, mass_within, mode, simplify
+from geoloc_cli.index.reader import Circle
+from geoloc_cli.photos.exif import read_photo
+from geoloc_cli.registry import BackendSpec, create, parse
+from geoloc_cli.types import Belief, Fix, Photo, PriorGuess
+
+# Every source is granted this much for being wrong altogether, whatever it says of itself: two that contradict each
+# other then leave two components, and not a point in the ocean between them.
+LEAST_DOUBT = 0.02
+# Components that a joint belief keeps: the product of ten with ten has more than serve anybody.
+_MOST_COMPONENTS = 64
+# A component is searched to three times its own radius, and to a kilometre at least.
+_REACH = 3.0
+_LEAST_REACH_M = 1000.0
+# Of the components' weight, what is searched; the rest is left to the share of the search that knows no bounds.
+_SEARCHED = 0.98
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Where to search for what a belief names, and how much weight it has: 1 for the heaviest component."""
+
+    circle: Circle
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the priors say together of one photo; a guess for each that was asked, with its reason where it knows
+    nothing.
+    """
+
+    belief: Belief
+    guesses: tuple[PriorGuess, ...]
+
+    def place(self) -> tuple[float, float] | None:
+        """Latitude and longitude of the likeliest place; None where nothing is known."""
+        if not self.belief.components:
+            return None
+        spoken = [guess for guess in self.guesses if guess.lat is not None and guess.lon is not None]
+        if len(spoken) == 1 and spoken[0].lat is not None and spoken[0].lon is not None:
+            return spoken[0].lat, spoken[0].lon
+        return mode(self.belief)
+
+    def regions(self) -> list[Region]:
+        """The heaviest components first, as far as they matter."""
+        ranked = sorted(self.belief.components, key=lambda c: -c.weight)
+        total, taken, found = sum(c.weight for c in ranked), 0.0, list[Region]()
+        for component in ranked:
+            if taken >= _SEARCHED * total:
+                break
+            taken += component.weight
+            reach = max(_REACH * component.radius_m, _LEAST_REACH_M)
+            found.append(Region(Circle(component.lat, component.lon, reach), component.weight / ranked[0].weight))
+        return found
+
+
+def build_priors(texts: Iterable[str]) -> list[Prior]:
+    """The priors of `NAME?key=value` or, of a stated place, `near=LAT,LON,RADIUS`."""
+    return [create("prior", spec_of(text)) for text in texts]
+
+
+def spec_of(text: str) -> BackendSpec:
+    """`near=...` as a backend with the place as its option; anything else as `registry.parse` reads it."""
+    name, equals, place = text.partition("=")
+    return BackendSpec("near", {"at": place}) if name == "near" and equals else parse(text)
+
+
+def ask(priors: Sequence[Prior], photo: Photo) -> Asked:
+    """All of them of one photo. One that fails costs the photo nothing but what it would have said."""
+    belief, guesses = Belief(), list[PriorGuess]()
+    for prior in priors:
+        try:
+            answer = prior.believe(photo)
+        except PhotoError as error:
+            guesses.append(PriorGuess(prior.name, None, None, None, f"failed: {error}"))
+            continue
+        if answer is None:
+            guesses.append(PriorGuess(prior.name, None, None, None, "it knows nothing of this photo"))
+            continue
+        said, guess = answer
+        guesses.append(guess)
+        belief = said if not belief.components else together(belief, said)
+    return Asked(belief, tuple(guesses))
+
+
+def together(one: Belief, other: Belief) -> Belief:
+    """What two independent sources say at once, each doubted a little, in no more components than serve."""
+    return simplify(fuse(one, other, LEAST_DOUBT, LEAST_DOUBT), _MOST_COMPONENTS)
+
+
+def prior_fix(path: str, asked: Asked) -> Fix:
+    """The answer by priors alone: `ok` at stage `prior`, or `unlocated` where none of them knows anything."""
+    return placed_by(unlocated(path, "nothing_known", asked), asked)
+
+
+def unlocated(path: str, reason: str, asked: Asked | None) -> Fix:
+    """No place, and the belief of the priors that were asked, else everywhere."""
+    return Fix(
+        photo=path,
+        status="unlocated",
+        stage=None,
+        lat=None,
+        lon=None,
+        alt_m=None,
+        radius_m=None,
+        confidence=0.0,
+        belief=asked.belief if asked else Belief(),
+        reason=reason,
+        priors=asked.guesses if asked else (),
+    )
+
+
+def placed_by(fix: Fix, asked: Asked) -> Fix:
+    """A photo that has no place by sight at the likeliest one by its priors; as it was where these know nothing."""
+    place = asked.place()
+    if place is None:
+        return fix
+    return replace(
+        fix,
+        status="ok",
+        stage="prior",
+        lat=place[0],
+        lon=place[1],
+        radius_m=round(credible_radius_m(asked.belief, *place, 0.9), 2),
+        confidence=round(float(mass_within(asked.belief, *place, 1000.0)), 4),
+    )
+
+
+def asked_of(priors: Sequence[Prior], path: str) -> Asked:
+    """The same of a photo's file. Raises PhotoError's kin where it cannot be read."""
+    return ask(priors, read_photo(path))
