@@ -14,7 +14,7 @@ import typing
 from typing import Any, Literal, get_args, get_origin
 
 from geoloc_cli.errors import UsageError
-from geoloc_cli.types import Belief, Candidate, Component, Failure, Fix, Pose, PriorGuess
+from geoloc_cli.types import Belief, Candidate, Component, Failure, Fix, Pose, PriorGuess, Searched
 
 SCHEMA = "geoloc.fix/1"
 """The tag of every record; a reader refuses any other."""
@@ -42,6 +42,7 @@ def to_record(answer: Fix | Failure) -> dict[str, Any]:
         "pose": _pose_record(fix.pose) if fix and fix.pose else None,
         "priors": [_plain(prior) for prior in fix.priors] if fix else [],
         "timing_ms": dict(fix.timing_ms) if fix else {},
+        "search": _plain(fix.search) if fix and fix.search else None,
     }
 
 
@@ -72,6 +73,7 @@ def from_record(record: dict[str, Any]) -> Fix | Failure:
             candidates=tuple(Candidate(**c) for c in record["candidates"]),
             pose=_pose_from_record(record["pose"]) if record["pose"] else None,
             priors=tuple(PriorGuess(**p) for p in record["priors"]),
+            search=Searched(**record["search"]) if record.get("search") else None,
             timing_ms=dict(record["timing_ms"]),
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -167,5 +169,6 @@ def json_schema() -> dict[str, Any]:
         "pose": {"anyOf": [null, _closed({**head, "cam_from_map": rigid, **pose})]},
         "priors": _schema_of(fix["priors"]),
         "timing_ms": _schema_of(fix["timing_ms"]),
+        "search": _schema_of(fix["search"]),
     }
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": SCHEMA, **_closed(properties)}

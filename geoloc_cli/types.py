@@ -189,6 +189,20 @@ class Pose:
 
 
 @dataclass(frozen=True, slots=True)
+class Searched:
+    """How much of an index was searched for a photo.
+
+    `region_photos` is how many indexed photos lie where the priors sent the search, and so what precision can come of
+    it; None where nothing bounded it. `looked_at_share` is the part of the index whose vectors were compared, and
+    `widened` says that nothing stood in the region, and that the whole index was searched after it.
+    """
+
+    region_photos: int | None
+    looked_at_share: float
+    widened: bool
+
+
+@dataclass(frozen=True, slots=True)
 class PriorGuess:
     """What one prior said, kept in the record as evidence; no place where it knows nothing, and the rationale why."""
 
@@ -226,6 +240,7 @@ class Fix:
     candidates: tuple[Candidate, ...] = ()
     pose: Pose | None = None
     priors: tuple[PriorGuess, ...] = ()
+    search: Searched | None = None
     timing_ms: dict[str, float] = field(default_factory=dict)
 
 

@@ -132,6 +132,7 @@ def test_every_record_has_the_same_keys_in_the_same_order() -> None:
         "pose",
         "priors",
         "timing_ms",
+        "search",
     ]
 
 

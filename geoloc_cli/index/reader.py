@@ -25,7 +25,7 @@ from geoloc_cli.index.codes import NONE, Codes
 from geoloc_cli.index.files import damaged, inside, map_file, sha256_of
 from geoloc_cli.index.manifest import Manifest, read_manifest
 from geoloc_cli.index.rows import Extent, IndexedPhoto, from_columns, packed_size, selected, unpacked
-from geoloc_cli.index.search import Circle, SearchResult, search
+from geoloc_cli.index.search import Circle, SearchResult, rows_within, search
 
 __all__ = ["Circle", "Index", "SearchResult"]
 
@@ -187,6 +187,10 @@ class Index:
         vector: (dim,) float32 of unit length.
         """
         return search(self.ordered(), vector, k, within, outside_k)
+
+    def count_within(self, within: Sequence[Circle]) -> int:
+        """How many photos lie in some circle."""
+        return len(rows_within(self.ordered(), within))
 
     def around(self, row_id: int, alike: int, near: int) -> list[int]:
         """Rows of other photos: the `alike` most similar to one, best first, then the `near` nearest of the rest."""

@@ -14,15 +14,14 @@ from geoloc_cli.contracts import Matcher, Search
 from geoloc_cli.errors import PhotoError, TooFewFeatures, UsageError
 from geoloc_cli.features.local import LocalFeatures
 from geoloc_cli.geo.belief import credible_radius_m, from_components, mass_within
-from geoloc_cli.geo.earth import haversine_m
 from geoloc_cli.index.reader import Circle, Index
-from geoloc_cli.index.rows import IndexedPhoto
 from geoloc_cli.pipeline.asking import Asked, Region, placed_by, unlocated
 from geoloc_cli.pipeline.describer import Describer
 from geoloc_cli.pipeline.matching import References
+from geoloc_cli.pipeline.searching import Found, Searcher
 from geoloc_cli.retrieval.position import Neighbour, Place, places
-from geoloc_cli.retrieval.rerank import RERANKERS, best_first, final_score, first_scores, plausibility
-from geoloc_cli.retrieval.verify import Verification, VerifyOptions, verify_candidates
+from geoloc_cli.retrieval.rerank import RERANKERS, best_first, final_score
+from geoloc_cli.retrieval.verify import Verification, VerifyOptions
 from geoloc_cli.types import Belief, Candidate, Component, Failure, Fix, Position
 
 Reason = Literal["not_in_index", "too_few_matches", "prior_disagrees", "not_georeferenced"]
@@ -36,8 +35,6 @@ _EVIDENCE_PER_TENTH = 12.0
 _DOUBT_AT_THRESHOLD = 0.5
 # An answer outside the prior needs this much evidence; photographs of one place reach several times as much.
 _EVIDENCE_AGAINST_PRIOR = 30.0
-# Half the circumference of the Earth.
-_FARTHEST_M = 2.0e7
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +97,10 @@ class Locator:
 
         pose(fix, features, verified paths) gives a located photo's fix its pose.
         """
-        self._index, self._describer, self._retrieve, self._matcher = index, describer, search, matcher
+        self._index, self._describer, self._matcher = index, describer, matcher
         self._options = options or LocateOptions()
         self._options.check()
+        self._searcher = Searcher(index, search, matcher, self._options.top_k, self._options.rerank)
         self._ask_prior, self._pose = ask_prior, pose
 
     def locate(self, path: str, near: Sequence[Circle] = (), look: NDArray[np.float32] | None = None) -> Fix | Failure:
@@ -160,59 +158,38 @@ class Locator:
     ) -> tuple[Fix, tuple[str, ...]]:
         options = self._options
         regions = [Region(circle, 1.0) for circle in (*options.near, *own_near)] + (prior.regions() if prior else [])
-        near = [region.circle for region in regions]
         # What the priors admit that they might have got wrong is searched for elsewhere.
-        elsewhere = max(options.outside_share, min(prior.belief.spread, 0.9) if prior and near else 0.0)
-        outside = max(1, round(options.top_k * elsewhere)) if near else 0
+        outside = max(options.outside_share, prior.belief.spread if prior else 0.0)
         try:
-            hits = self._retrieve(features, options.top_k - outside, within=near or None, outside_k=outside)
+            seen = self._searcher.search(features, regions, outside, options.verify, references, watch.lap)
         except TooFewFeatures:
             return _unlocated(path, "too_few_matches", prior, (), watch), ()
-        photos = self._index.photos([int(i) for i in hits.row_ids])
-        watch.lap("search")
-        if not photos:
+        if not seen.photos:
             return _unlocated(path, "not_in_index", prior, (), watch), ()
-        away_m = _distances(near, photos).min(axis=1) if near else None
-        first = first_scores(hits.similarities, _plausible(regions, photos), options.rerank)
-        order = best_first(list(first))
-        watch.lap("rerank")
-        loaders = [lambda photo=photos[i]: references.load(photo) for i in order]
-        found: list[Verification | None] = [None] * len(photos)
-        verified = verify_candidates(features, loaders, options.verify, self._matcher)
-        for i, result in zip(order, verified, strict=True):
-            found[i] = result
-        watch.lap("verify")
-        candidates = self._candidates(photos, hits.similarities, first, away_m, found)
-        fix = self._answer(path, max(features.width, features.height), photos, found, away_m, candidates, prior, watch)
-        evidence = {photo.path: result.evidence for photo, result in zip(photos, found, strict=True) if result}
+        fix = self._answer(path, max(features.width, features.height), seen, self._candidates(seen), prior, watch)
+        fix = replace(fix, search=seen.searched)
+        evidence = {p.path: result.evidence for p, result in zip(seen.photos, seen.verified, strict=True) if result}
         held = [p for p, e in evidence.items() if e >= self._options.verify.min_evidence]
         return fix, tuple(sorted(held, key=lambda p: -evidence[p]))
 
-    def _candidates(
-        self,
-        photos: Sequence[IndexedPhoto],
-        similarities: np.ndarray,
-        first: np.ndarray,
-        away_m: np.ndarray | None,
-        found: Sequence[Verification | None],
-    ) -> tuple[Candidate, ...]:
+    def _candidates(self, seen: Found) -> tuple[Candidate, ...]:
         threshold = self._options.verify.min_evidence
         scores = [
-            final_score(float(first[i]), result.evidence if result else None, threshold)
-            for i, result in enumerate(found)
+            final_score(float(seen.first[i]), result.evidence if result else None, threshold)
+            for i, result in enumerate(seen.verified)
         ]
         listed = []
         for i in best_first(scores)[: self._options.list_k]:
-            result, position = found[i], photos[i].position
+            result, position = seen.verified[i], seen.photos[i].position
             listed.append(
                 Candidate(
-                    photo=photos[i].path,
+                    photo=seen.photos[i].path,
                     lat=round(position.lat, _PLACES) if position else None,
                     lon=round(position.lon, _PLACES) if position else None,
-                    similarity=round(float(similarities[i]), 4),
+                    similarity=round(float(seen.similarities[i]), 4),
                     prior_distance_km=None
-                    if away_m is None or position is None
-                    else round(float(away_m[i]) / 1000.0, 3),
+                    if seen.away_m is None or position is None
+                    else round(float(seen.away_m[i]) / 1000.0, 3),
                     score=round(scores[i], 4),
                     matches=result.matches if result else None,
                     inliers=result.inliers if result else None,
@@ -224,15 +201,14 @@ class Locator:
         self,
         path: str,
         picture_px: int,
-        photos: Sequence[IndexedPhoto],
-        found: Sequence[Verification | None],
-        away_m: np.ndarray | None,
+        seen: Found,
         candidates: tuple[Candidate, ...],
         prior: Asked | None,
         watch: Stopwatch,
     ) -> Fix:
+        found, away_m = seen.verified, seen.away_m
         threshold = self._options.verify.min_evidence
-        verified = [(photos[i], r) for i, r in enumerate(found) if r is not None and r.evidence >= threshold]
+        verified = [(seen.photos[i], r) for i, r in enumerate(found) if r is not None and r.evidence >= threshold]
         best = max((r.evidence for r in found if r is not None), default=0.0)
         if not verified:
             # Half the evidence that is asked for, or too plain a picture: more photos nearby may well locate it.
@@ -277,27 +253,6 @@ def _belief(answers: Sequence[Place], margin: float) -> Belief:
         for p in answers
     ]
     return from_components(components, doubt)
-
-
-def _distances(near: Sequence[Circle], photos: Sequence[IndexedPhoto]) -> np.ndarray:
-    """(n, circles) metres from each photo to each circle's rim, 0 inside.
-
-    A photo that says nowhere where it was taken is as far as anything can be.
-    """
-    lat = np.array([p.position.lat if p.position else np.nan for p in photos])[:, None]
-    lon = np.array([p.position.lon if p.position else np.nan for p in photos])[:, None]
-    centers = np.array([(c.lat, c.lon, c.radius_m) for c in near]).T
-    away: np.ndarray = np.maximum(haversine_m(lat, lon, centers[0], centers[1]) - centers[2], 0.0)
-    return np.where(np.isnan(away), _FARTHEST_M, away)
-
-
-def _plausible(regions: Sequence[Region], photos: Sequence[IndexedPhoto]) -> np.ndarray | None:
-    """(n,) how plausible the priors find each photo's place, as `retrieval/rerank.py` has it; None without any."""
-    if not regions:
-        return None
-    radius_m = np.array([region.circle.radius_m for region in regions])
-    weight = np.array([region.weight for region in regions])
-    return plausibility(_distances([region.circle for region in regions], photos), radius_m, weight)
 
 
 def _unlocated(

@@ -16,7 +16,7 @@ from geoloc_cli.photos.exif import read_photo
 from geoloc_cli.pipeline.asking import LEAST_DOUBT, Asked, ask, build_priors, prior_fix
 from geoloc_cli.pipeline.batch import ask_photos, locate_photos
 from geoloc_cli.pipeline.locate import LocateOptions
-from geoloc_cli.types import Belief, Component, Failure, Fix, Photo, PriorGuess
+from geoloc_cli.types import Belief, Component, Failure, Fix, Photo, PriorGuess, Searched
 
 if TYPE_CHECKING:
     from conftest import SmallTown
@@ -128,6 +128,26 @@ def test_a_wrong_prior_does_not_hide_the_right_place_and_a_right_one_is_searched
         assert fix.stage == "rerank"
         assert haversine_m(fix.lat or 0.0, fix.lon or 0.0, query.lat, query.lon) < 10.0
         assert len(fix.priors) == len(named)
+
+
+def test_the_record_says_what_was_searched_and_that_it_was_widened(town: SmallTown) -> None:
+    query, stranger = town.queries[0], town.strangers[0]
+    here, sydney = f"near={query.lat},{query.lon},200m", "near=-33.9,151.2,2km"
+
+    def searched(path: str, prior: str | None) -> Searched:
+        named = [prior] if prior else []
+        (fix,) = locate_photos(town.index, [path], LocateOptions(), LocalPool(1), priors=named)
+        assert isinstance(fix, Fix)
+        assert fix.search is not None
+        return fix.search
+
+    assert searched(query.path, None) == Searched(None, 1.0, False)
+    # The street is 70 m long, and the search reaches a kilometre: all of it is inside.
+    assert searched(query.path, here) == Searched(14, 1.0, False)
+    # Nothing is there; the right place was among those from outside.
+    assert searched(query.path, sydney) == Searched(0, 1.0, False)
+    # Nothing stands anywhere, so that everything was searched before that was said.
+    assert searched(stranger.path, here).widened
 
 
 def test_the_rerankings_differ_and_an_unknown_one_is_refused(town: SmallTown) -> None:
