@@ -40,6 +40,7 @@ IN_TORCH = {
     *(f"pose/{name}.py" for name in ("batched", "minimal", "problems", "robust", "solve_torch")),
     *(path.relative_to(PACKAGE).as_posix() for path in (PACKAGE / "descriptors" / "nets").glob("[!_]*.py")),
     "index/search_torch.py",
+    "priors/geoclip_net.py",
 }
 # What the command line may load before it knows which command is asked for.
 LIGHT = {"geoloc_cli", "geoloc_cli.types", "geoloc_cli.errors"}

@@ -1,0 +1,89 @@
+"""GeoCLIP's networks (Vivanco, Nayak and Shah 2023): a place, or a picture, -> one vector in their common space.
+
+Both load the state dicts that the package `geoclip` ships, under their published names.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+
+from geoloc_cli.descriptors.nets.backbones import Vit
+from geoloc_cli.descriptors.nets.pooling import unit
+
+DIM = 512
+# Standard deviations of the random frequencies, one capsule each: from continents to towns.
+_SIGMAS = (1, 16, 256)
+# Equal Earth (Šavrič, Patterson and Jenny 2018), and what GeoCLIP scales it by.
+_A1, _A2, _A3, _A4 = 1.340264, -0.081106, 0.000893, 0.003796
+_SCALE = 66.50336
+
+
+def equal_earth(lat_lon: torch.Tensor) -> torch.Tensor:
+    """(N, 2) degrees -> (N, 2) of the map, the equator from about -1 to 1."""
+    lat, lon = torch.deg2rad(lat_lon).unbind(dim=1)
+    theta = torch.asin(math.sqrt(3) / 2 * torch.sin(lat))
+    slope = 9 * _A4 * theta**8 + 7 * _A3 * theta**6 + 3 * _A2 * theta**2 + _A1
+    x = 2 * math.sqrt(3) * lon * torch.cos(theta) / (3 * slope)
+    y = _A4 * theta**9 + _A3 * theta**7 + _A2 * theta**3 + _A1 * theta
+    return torch.stack((x, y), dim=1) * _SCALE / 180
+
+
+class _Waves(nn.Module):
+    """(N, 2) -> cosines and sines of 256 random frequencies (N, 512); `b` comes with the weights."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.b = nn.Parameter(torch.zeros(DIM // 2, 2), requires_grad=False)
+
+    def forward(self, xy: torch.Tensor) -> torch.Tensor:
+        phase = 2 * math.pi * xy @ self.b.T
+        return torch.cat((torch.cos(phase), torch.sin(phase)), dim=1)
+
+
+class _Capsule(nn.Module):
+    """The map at one scale -> (N, 512)."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        layers: list[nn.Module] = [_Waves()]
+        for width in (DIM, 1024, 1024):
+            layers += [nn.Linear(width, 1024), nn.ReLU()]
+        self.capsule = nn.Sequential(*layers)
+        self.head = nn.Sequential(nn.Linear(1024, DIM))
+
+    def forward(self, xy: torch.Tensor) -> torch.Tensor:
+        found: torch.Tensor = self.head(self.capsule(xy))
+        return found
+
+
+class LocationEncoder(nn.Module):
+    """Places (N, 2) of latitude and longitude in degrees, float32 -> (N, 512), the sum of the capsules."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        for i in range(len(_SIGMAS)):
+            self.add_module(f"LocEnc{i}", _Capsule())
+
+    def forward(self, lat_lon: torch.Tensor) -> torch.Tensor:
+        xy = equal_earth(lat_lon)
+        found = torch.zeros(len(lat_lon), DIM, device=lat_lon.device)
+        for capsule in self.children():
+            found = found + capsule(xy)
+        return found
+
+
+class PictureEncoder(nn.Module):
+    """(B, 3, H, W) normalised -> (B, 512) unit rows: CLIP's projected token through GeoCLIP's head."""
+
+    def __init__(self, backbone: Vit) -> None:
+        super().__init__()
+        self.backbone = backbone
+        self.mlp = nn.Sequential(nn.Linear(768, 768), nn.ReLU(), nn.Linear(768, DIM))
+        self.dim = DIM
+
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        own, _ = self.backbone(pictures)
+        return unit(self.mlp(own))
