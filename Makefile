@@ -8,8 +8,10 @@ BIN   := $(VENV)/bin
 # The set-up is done again when what it depends on changes: the project file or the extras asked for.
 STAMP := $(VENV)/.ready-$(shell { cat pyproject.toml; echo '$(EXTRAS)'; } | cksum | cut -d ' ' -f 1)
 # What the tests need beside that: batches of poses and learned models run on torch, and some of these on ONNX.
+# GeoCLIP goes in as in setup-torch: the prior of that name reads its files, and its tests compare with what it computes.
 # Triton comes with a torch for CUDA; beside one without, its interpreter runs the kernels of a GPU for the tests.
 TESTED     := torch,onnx
+GEOCLIP    := 'geoclip>=1.3,<1.4'
 TRITON     := triton>=3.2; platform_system == "Linux"
 TEST_STAMP := $(STAMP)-tested
 
@@ -30,7 +32,8 @@ $(STAMP):
 	@touch $@
 
 $(TEST_STAMP): $(STAMP)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS),$(TESTED)]' '$(TRITON)'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS),$(TESTED)]' '$(TRITON)' pandas
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(GEOCLIP)
 	@touch $@
 
 # A torch built without CUDA gets no torchvision: the one on PyPI is linked against CUDA's torch, does not load beside
@@ -42,7 +45,7 @@ setup-torch: setup  ## add torch and GeoCLIP, with torchvision only where torch 
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS),geoclip,gpu]'; \
 	else set -x; \
 	  $(BIN)/python -m pip uninstall --quiet --yes torchvision; \
-	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps 'geoclip>=1.3,<1.4'; \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps $(GEOCLIP); \
 	  $(BIN)/python -m pip install --quiet --disable-pip-version-check pandas; \
 	fi
 	$(BIN)/python -c 'import torch, transformers, geoclip; print("torch", torch.__version__, "with transformers and geoclip")'

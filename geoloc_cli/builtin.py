@@ -214,4 +214,13 @@ BUILTIN: tuple[Backend, ...] = (
         "the position that the photo's own metadata states",
         "ExifOptions",
     ),
+    Backend(
+        "prior",
+        "geoclip",
+        "geoloc_cli.priors.geoclip:GeoClipPrior",
+        "GeoCLIP: where on Earth it looks like this, from a local file of CLIP's weights",
+        "GeoClipOptions",
+        extra="geoclip",
+        licence="MIT (GeoCLIP and the code of CLIP, whose model card restricts use)",
+    ),
 )

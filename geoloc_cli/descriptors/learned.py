@@ -180,12 +180,13 @@ class LearnedDescriptor(PictureNetwork[Options]):
     precision to that precision, since a GPU adds up in another order for another size of a batch.
     """
 
+    kind: ClassVar[str] = "descriptor"
     libraries: ClassVar[tuple[str, ...]] = ("torch", "transformers")
 
     def __init__(self, options: Options) -> None:
         """Raises MissingExtra without torch, WeightsMissing or WeightsMismatch without the model's weights."""
         options.check()
-        owner = f"descriptor '{self.name}'"
+        owner = f"{self.kind} '{self.name}'"
         weights = load_weights(options.weights, options.weights_sha256, self.usual_file(options), owner)
         import torch
 
@@ -239,7 +240,7 @@ class LearnedDescriptor(PictureNetwork[Options]):
             for members, vectors in zip(batches, found, strict=True):
                 rows[members] = vectors.float().cpu().numpy()
         if not np.isfinite(rows).all():
-            raise RunError(f"descriptor '{self.name}' overflows in half precision here; give ?precision=float32.")
+            raise RunError(f"{self.kind} '{self.name}' overflows in half precision here; give ?precision=float32.")
         return rows
 
     @contextmanager

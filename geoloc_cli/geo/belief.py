@@ -33,6 +33,7 @@ __all__ = [
     "density_per_m2",
     "from_components",
     "fuse",
+    "joined",
     "kappa_from_radius",
     "log_density",
     "mass_within",
@@ -305,6 +306,17 @@ def simplify(belief: Belief, max_components: int) -> Belief:
     lat, lon = places_of_units(unit[alive])
     radius = radius_from_kappa(fisher.kappa_from_dispersion(spread[alive]))
     return _belief(lat, lon, radius, weight[alive], belief.spread)
+
+
+def joined(belief: Belief, group: NDArray[np.int64]) -> Belief:
+    """The belief with the components of each group made one, of their joint weight and mean vector; `spread` stays.
+
+    group: the number of its group for each component, from 0 without gaps.
+    """
+    m = _mixture(belief)
+    weight, spread, unit = _matched(m.weight, fisher.dispersion(m.kappa), m.unit, group)
+    lat, lon = places_of_units(unit)
+    return _belief(lat, lon, radius_from_kappa(fisher.kappa_from_dispersion(spread)), weight, belief.spread)
 
 
 def _matched(weight: Floats, spread: Floats, unit: Floats, group: NDArray[np.int64]) -> tuple[Floats, Floats, Floats]:

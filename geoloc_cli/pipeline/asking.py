@@ -64,9 +64,13 @@ class Asked:
         return found
 
 
-def build_priors(texts: Iterable[str]) -> list[Prior]:
-    """The priors of `NAME?key=value` or, of a stated place, `near=LAT,LON,RADIUS`."""
-    return [create("prior", spec_of(text)) for text in texts]
+def build_priors(texts: Iterable[str], cache: str | None = None) -> list[Prior]:
+    """The priors of `NAME?key=value` or, of a stated place, `near=LAT,LON,RADIUS`.
+
+    cache: the folder of those that keep something on disk, unless their own options name another.
+    """
+    kept = {"cache": cache} if cache else {}
+    return [create("prior", spec_of(text), kept) for text in texts]
 
 
 def spec_of(text: str) -> BackendSpec:

@@ -164,7 +164,7 @@ def _locator(spec: dict[str, Any], index: Index, pose: Pose | None) -> tuple[Loc
     near = tuple(Circle(**circle) for circle in given.pop("near"))
     options = LocateOptions(near=near, verify=VerifyOptions(**given.pop("verify")), **given)
     describer = describer_of(index, spec["cache"], ahead=spec["ahead"])
-    priors = build_priors(spec["priors"])
+    priors = build_priors(spec["priors"], spec["cache"])
     asker = partial(asked_of, priors) if priors else None
     search = create("retriever", parse(spec["retriever"])).over(index)
     matcher = build_matcher(index, spec["matcher"], options.verify.max_ratio)

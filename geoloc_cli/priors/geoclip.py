@@ -1,0 +1,229 @@
+"""GeoCLIP (Vivanco, Nayak and Shah 2023): a picture's likeness to places all over the Earth, as a belief.
+
+The place encoder, the head on CLIP, the scale and the gallery come in the package `geoclip`, of which nothing but files
+is read: it is never imported, and works without torchvision. CLIP itself is a file of its own (`clip-vit-l14`).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloc_cli.descriptors.learned import PRECISIONS
+from geoloc_cli.descriptors.vit import VitDescriptor, VitOptions
+from geoloc_cli.device import choose, full_precision, uploaded
+from geoloc_cli.errors import MissingExtra, UsageError
+from geoloc_cli.models.weights import fit, imported, load_weights
+from geoloc_cli.photos.decode import decode_rgb
+from geoloc_cli.priors.gallery import Floats, Gallery, gallery_of
+from geoloc_cli.priors.scored import Reading, believed, refined
+from geoloc_cli.store import Store, key_of
+from geoloc_cli.types import Belief, Photo, PriorGuess
+
+_OWNER = "prior 'geoclip'"
+_BACKBONE = "clip-vit-large-patch14"
+# Where the package keeps what is read of it.
+_GALLERY = "gps_gallery/coordinates_100K.csv"
+_HEAD = "weights/image_encoder_mlp_weights.pth"
+_PLACES = "weights/location_encoder_weights.pth"
+_SCALE = "weights/logit_scale_weights.pth"
+# Places encoded at a time: activations of 16 MB a layer.
+_AT_ONCE = 4096
+# A belief that is less than this share beside the even one says nothing, and is not given as an answer.
+_LEAST_TOLD = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class GeoClipOptions:
+    """Options of `geoclip`.
+
+    `weights` is CLIP's file, by default one of its usual name where weights are looked for (`models/weights.py`), and
+    `weights_sha256` pins it. `gallery` is a CSV file with lat and lon, `index:DIR` for the places of an index's photos,
+    or empty for the package's 100 000, which lie as the photographs lie that it was trained on.
+
+    `temperature` divides the scores: 1, since the loss that GeoCLIP was trained by makes the softmax over places drawn
+    as its photographs lie the probability of each, for pictures like these. `doubt` is spread over the Earth: 0.15, as
+    16 of 100 first answers are more than 2 500 km off on Im2GPS3k (83.8 % within, as published). `scored.learn` finds
+    both for other photos. `floor_km` is under every radius: over 12 km the finest waves of the place encoder lose step.
+
+    Places within `reach_km` of each other are one hill of at most `top` in the answer; the weightiest are looked at on
+    a finer grid, `refine` times: of 80 places some 50 km from a listed one, asked for by their own encoding, 94 % are
+    then found within 6 km, and 50 % without. `cache` is a folder for the encoded gallery (200 MB and half a minute on a
+    CPU); empty: this system's usual one. `hidden`, `layers`, `heads`, `patch` and `image_px` are for a CLIP of another
+    shape than the published one, 0 the published.
+    """
+
+    weights: str = ""
+    weights_sha256: str = ""
+    gallery: str = ""
+    temperature: float = 1.0
+    doubt: float = 0.15
+    floor_km: float = 12.0
+    reach_km: float = 150.0
+    top: int = 16
+    refine: int = 3
+    cache: str = ""
+    precision: str = "auto"
+    batch: int = 16
+    hidden: int = 0
+    layers: int = 0
+    heads: int = 0
+    patch: int = 0
+    image_px: int = 0
+
+    def check(self) -> None:
+        """Raises UsageError where one is out of range."""
+        for name in ("temperature", "floor_km", "reach_km"):
+            if not 0.0 < getattr(self, name) < float("inf"):
+                raise UsageError(f"{name} is {getattr(self, name)}; give a number above 0.")
+        if not 0.0 < self.doubt < 1.0:
+            raise UsageError(f"doubt is {self.doubt}; give a share between 0 and 1.")
+        if self.top < 1 or not 0 <= self.refine <= 8:
+            raise UsageError(f"top is {self.top} and refine {self.refine}; give at least 1, and from 0 to 8.")
+        if self.precision not in PRECISIONS:
+            raise UsageError(f"precision is {self.precision!r}; give one of {', '.join(PRECISIONS)}.")
+        self.pictures().check()
+
+    def pictures(self) -> VitOptions:
+        """What describes the pictures."""
+        same = ("weights", "weights_sha256", "precision", "batch")
+        shape = ("hidden", "layers", "heads", "patch", "image_px")
+        return VitOptions(backbone=_BACKBONE, **{name: getattr(self, name) for name in same + shape})
+
+    def reading(self) -> Reading:
+        """How scores become a belief."""
+        return Reading(self.temperature, self.doubt, 1000.0 * self.reach_km, 1000.0 * self.floor_km, self.top)
+
+
+class GeoClipPictures(VitDescriptor):
+    """CLIP's own token of a picture through GeoCLIP's head: 512 numbers, comparable with those of places."""
+
+    name = "geoclip"
+    kind: ClassVar[str] = "prior"
+
+    def build(self, options: VitOptions) -> Any:
+        from geoloc_cli.descriptors.nets.backbones import Vit
+        from geoloc_cli.priors.geoclip_net import PictureEncoder
+
+        return PictureEncoder(Vit(options.tower()))
+
+    def renamed(self, options: VitOptions, state: dict[str, Any]) -> dict[str, Any]:
+        head = load_weights(str(_package() / _HEAD), "", Path(_HEAD).name, _OWNER).state
+        return VitDescriptor.renamed(self, options, state) | {f"mlp.{name}": value for name, value in head.items()}
+
+    def wanted_px(self) -> int:
+        """Four times the side of the square that is seen, of which pictures of up to 4:1 then have enough."""
+        return 4 * self.options.size_px
+
+    def _prepared(self, picture: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """The square in the middle, as CLIP's authors cut it."""
+        height, width = picture.shape[:2]
+        side = min(height, width)
+        top, left = (height - side) // 2, (width - side) // 2
+        return VitDescriptor._prepared(self, picture[top : top + side, left : left + side])
+
+
+class GeoClipPrior:
+    """Where a picture looks like, all over the Earth or among the places of a gallery."""
+
+    name = "geoclip"
+
+    def __init__(self, options: GeoClipOptions | None = None) -> None:
+        """Raises MissingExtra without torch or the package, and WeightsMissing or WeightsMismatch without CLIP."""
+        self.options = options or GeoClipOptions()
+        self.options.check()
+        torch = imported("torch", _OWNER, "geoclip")
+        package = _package()
+        self.pictures = GeoClipPictures(self.options.pictures())
+        from geoloc_cli.priors.geoclip_net import LocationEncoder
+
+        weights = load_weights(str(package / _PLACES), "", Path(_PLACES).name, _OWNER)
+        self._device = choose().name
+        self._encoder = fit(LocationEncoder(), weights, _OWNER).to(self._device)
+        scale = load_weights(str(package / _SCALE), "", Path(_SCALE).name, _OWNER).state[""]
+        self.scale = float(torch.exp(scale.float()))
+        self.gallery: Gallery = gallery_of(self.options.gallery or str(package / _GALLERY))
+        self._features = self._kept(weights.sha256)
+
+    def believe(self, photo: Photo) -> tuple[Belief, PriorGuess] | None:
+        """None where the picture looks like nowhere in particular. Raises PhotoError where it cannot be read."""
+        return self.believe_pictures([decode_rgb(photo.path, max_size=self.pictures.wanted_px())])[0]
+
+    def believe_pictures(self, pictures: Sequence[NDArray[np.uint8]]) -> list[tuple[Belief, PriorGuess] | None]:
+        """The same of upright pictures (H, W, 3) uint8, of which CLIP sees `batch` at a time."""
+        return [self.believe_features(row) for row in self.pictures.embed(pictures)]
+
+    def believe_features(self, picture: NDArray[np.float32]) -> tuple[Belief, PriorGuess] | None:
+        """The same of a picture's unit row (512,) of `pictures.embed`."""
+        scores = self.scores(picture)
+        reading = self.options.reading()
+        belief = believed(self.gallery, scores, reading)
+        if 1.0 - belief.spread < _LEAST_TOLD:
+            return None
+        belief = refined(belief, lambda lat, lon: self._score(picture, lat, lon), reading, self.options.refine)
+        peak = max(belief.components, key=lambda c: c.weight / c.radius_m**2)
+        rationale = (
+            f"of {len(self.gallery.lat)} places it looks most like this one, which holds {peak.weight:.0%} of the "
+            f"belief, and {belief.spread:.0%} is anywhere"
+        )
+        return belief, PriorGuess(self.name, peak.lat, peak.lon, peak.radius_m, rationale)
+
+    def scores(self, picture: NDArray[np.float32]) -> Floats:
+        """GeoCLIP's logits (N,) of the gallery's places, for a picture's unit row (512,)."""
+        return self._compared(picture, self._features)
+
+    def encoded(self, lat: Floats, lon: Floats) -> Any:
+        """Unit rows (N, 512) of places in degrees, a float32 tensor on the device."""
+        import torch
+
+        places = np.stack((lat, lon), axis=1).astype(np.float32)
+        rows = []
+        with torch.inference_mode(), full_precision():
+            for start in range(0, len(places), _AT_ONCE):
+                found = self._encoder(uploaded(places[start : start + _AT_ONCE], self._device))
+                rows.append(torch.nn.functional.normalize(found, dim=1))
+        return torch.cat(rows)
+
+    def _score(self, picture: NDArray[np.float32], lat: Floats, lon: Floats) -> Floats:
+        return self._compared(picture, self.encoded(lat, lon))
+
+    def _compared(self, picture: NDArray[np.float32], places: Any) -> Floats:
+        import torch
+
+        with torch.inference_mode(), full_precision():
+            found: Floats = (places @ uploaded(picture, self._device)).double().cpu().numpy() * self.scale
+        return found
+
+    def _kept(self, sha256: str) -> Any:
+        """The gallery's rows, read back where the same places were encoded by the same weights."""
+        store = Store(self.options.cache or _cache_folder())
+        key = key_of(places=self.gallery.sha256, by=self.name, weights=sha256)
+        kept = store.get(key)
+        if kept is not None:
+            return uploaded(kept["rows"], self._device)
+        rows = self.encoded(self.gallery.lat, self.gallery.lon)
+        store.put(key, {"rows": rows.cpu().numpy()})
+        return rows
+
+
+def _package() -> Path:
+    """The folder of the package's files, which is found and not imported."""
+    spec = importlib.util.find_spec("geoclip")
+    if spec is None or spec.origin is None:
+        raise MissingExtra(
+            f"{_OWNER} needs the files of the package geoclip; run `pip install 'geoloc[geoclip]'`, or where torch has "
+            "no torchvision `pip install --no-deps 'geoclip>=1.3,<1.4'`."
+        )
+    return Path(spec.origin).parent / "model"
+
+
+def _cache_folder() -> Path:
+    from platformdirs import user_cache_path
+
+    return user_cache_path("geoloc") / "geoclip"
