@@ -19,12 +19,14 @@ from geoloc_cli.descriptors.learned import PRECISIONS
 from geoloc_cli.descriptors.vit import VitDescriptor, VitOptions
 from geoloc_cli.device import choose, full_precision, uploaded
 from geoloc_cli.errors import MissingExtra, UsageError
+from geoloc_cli.geo.belief import mass_within
+from geoloc_cli.geo.earth import haversine_m
 from geoloc_cli.models.weights import fit, imported, load_weights
 from geoloc_cli.photos.decode import decode_rgb
 from geoloc_cli.priors.gallery import Floats, Gallery, gallery_of
 from geoloc_cli.priors.scored import Reading, believed, refined
 from geoloc_cli.store import Store, key_of
-from geoloc_cli.types import Belief, Photo, PriorGuess
+from geoloc_cli.types import Belief, Component, Photo, PriorGuess
 
 _OWNER = "prior 'geoclip'"
 _BACKBONE = "clip-vit-large-patch14"
@@ -167,9 +169,9 @@ class GeoClipPrior:
         if 1.0 - belief.spread < _LEAST_TOLD:
             return None
         belief = refined(belief, lambda lat, lon: self._score(picture, lat, lon), reading, self.options.refine)
-        peak = max(belief.components, key=lambda c: c.weight / c.radius_m**2)
+        peak, share = _likeliest(belief, reading.reach_m)
         rationale = (
-            f"of {len(self.gallery.lat)} places it looks most like this one, which holds {peak.weight:.0%} of the "
+            f"of {len(self.gallery.lat)} places it looks most like those about here, which hold {share:.0%} of the "
             f"belief, and {belief.spread:.0%} is anywhere"
         )
         return belief, PriorGuess(self.name, peak.lat, peak.lon, peak.radius_m, rationale)
@@ -210,6 +212,14 @@ class GeoClipPrior:
         rows = self.encoded(self.gallery.lat, self.gallery.lon)
         store.put(key, {"rows": rows.cpu().numpy()})
         return rows
+
+
+def _likeliest(belief: Belief, reach_m: float) -> tuple[Component, float]:
+    """The densest component of where most is believed within the reach, and how much is: a sharp peak alone is none."""
+    held = [float(mass_within(belief, c.lat, c.lon, reach_m)) for c in belief.components]
+    most = belief.components[int(np.argmax(held))]
+    about = (c for c in belief.components if haversine_m(most.lat, most.lon, c.lat, c.lon) <= reach_m)
+    return max(about, key=lambda c: c.weight / c.radius_m**2), max(held)
 
 
 def _package() -> Path:

@@ -13,11 +13,12 @@ import pytest
 from PIL import Image
 
 from geoloc_cli.errors import MissingExtra, UsageError, WeightsMissing
-from geoloc_cli.geo.belief import mode
+from geoloc_cli.geo.belief import from_components, mode
 from geoloc_cli.geo.earth import haversine_m
 from geoloc_cli.photos.exif import read_photo
-from geoloc_cli.priors.geoclip import GeoClipOptions, GeoClipPrior
+from geoloc_cli.priors.geoclip import GeoClipOptions, GeoClipPrior, _likeliest
 from geoloc_cli.registry import BackendSpec, create
+from geoloc_cli.types import Component
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -132,6 +133,14 @@ def test_a_picture_that_looks_like_a_place_is_placed_there(ours: GeoClipPrior, p
     assert haversine_m(guess.lat, guess.lon, *place) < 6_000.0
     assert guess.radius_m >= 12_000.0
     assert belief.spread >= 0.15
+
+
+def test_a_small_sharp_peak_does_not_outweigh_a_whole_region() -> None:
+    sharp = Component(30.0, -90.0, 12_000.0, 0.02)
+    north, south = Component(48.0, 2.0, 70_000.0, 0.3), Component(47.0, 1.6, 60_000.0, 0.3)
+    peak, share = _likeliest(from_components([sharp, north, south], 0.38), 150_000.0)
+    assert peak == south
+    assert share == pytest.approx(0.6, abs=0.05)
 
 
 def test_refining_is_what_brings_it_there(options: GeoClipOptions, ours: GeoClipPrior) -> None:
