@@ -95,11 +95,29 @@ class Camera:
 
 
 @dataclass(frozen=True, slots=True)
+class Clock:
+    """When a photo was taken by the clock that dated it, and how far that clock is ahead of UTC.
+
+    `source` says who states the offset: `exif`, `gps` (the satellites' time beside the camera's), `exif+gps` where both
+    say the same, or `xmp`.
+    """
+
+    utc: str  # ISO 8601
+    offset_min: int
+    source: str
+
+    def __post_init__(self) -> None:
+        if not -720 <= self.offset_min <= 840:
+            raise ValueError(f"an offset of {self.offset_min} minutes is no place's: they run from -720 to 840")
+
+
+@dataclass(frozen=True, slots=True)
 class Photo:
     """A photograph as its file describes it, before a pixel is decoded.
 
     `path` is the name by which the user gave it (undecodable bytes as surrogates). `width` and `height` are upright,
-    after the EXIF `orientation` (1 to 8). `notes` are doubts about its metadata, each one sentence.
+    after the EXIF `orientation` (1 to 8). `ev100` is the exposure value at ISO 100, None where a flash lit the scene.
+    `notes` are doubts about its metadata, each one sentence.
     """
 
     path: str
@@ -112,6 +130,8 @@ class Photo:
     model: str | None = None
     camera: Camera | None = None
     attitude: Attitude | None = None
+    clock: Clock | None = None
+    ev100: float | None = None
     notes: tuple[str, ...] = ()
 
 

@@ -11,8 +11,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from geoloc_cli.photos.attitude import xmp_attitude
+from geoloc_cli.photos.clock import read_clock
 from geoloc_cli.photos.gps import gps_position, gps_time
 from geoloc_cli.photos.intrinsics import FocalTags, guess_camera
+from geoloc_cli.photos.light import ev100
 from geoloc_cli.photos.opening import open_picture
 from geoloc_cli.photos.tags import Metadata, Tags, read_metadata
 from geoloc_cli.photos.xmp import read_xmp, xmp_position, xmp_time
@@ -46,6 +48,8 @@ def _photo(path: str, metadata: Metadata) -> Photo:
     make = metadata.main.text(_MAKE)
     attitude, doubts = xmp_attitude(properties, make, metadata.orientation)
     notes += doubts
+    clock, doubts = read_clock(metadata, properties)
+    notes += doubts
     camera = guess_camera(metadata.width, metadata.height, _focal_tags(metadata.exif), notes)
     return Photo(
         path=path,
@@ -58,6 +62,8 @@ def _photo(path: str, metadata: Metadata) -> Photo:
         model=metadata.main.text(_MODEL),
         camera=camera,
         attitude=attitude,
+        clock=clock,
+        ev100=ev100(metadata.exif),
         notes=tuple(notes),
     )
 
