@@ -223,4 +223,12 @@ BUILTIN: tuple[Backend, ...] = (
         extra="geoclip",
         licence="MIT (GeoCLIP and the code of CLIP, whose model card restricts use)",
     ),
+    Backend(
+        "prior",
+        "clock",
+        "geoloc_cli.priors.clock:ClockPrior",
+        "the time zones that have its clock's offset, and where the sun goes with its brightness",
+        "ClockOptions",
+        licence="Apache-2.0, CC-BY-4.0 (GeoNames)",
+    ),
 )

@@ -66,14 +66,14 @@ def _exif(metadata: Metadata) -> tuple[datetime | None, int | None]:
         if stated is None and text == metadata.main.text(_DATE_TIME):
             stated = metadata.exif.text(_OFFSET_TIME)
         offset = _offset(stated)
-        if offset is None and (hours := metadata.exif.numbers(_TIME_ZONE_OFFSET)) and isinstance(hours[0], float):
-            offset = _plausible(round(60.0 * hours[0]))
+        if offset is None and (hours := metadata.exif.number(_TIME_ZONE_OFFSET)) is not None:
+            offset = _plausible(round(60.0 * hours))
         return local, offset
     return None, None
 
 
 def _written(text: str | None) -> tuple[datetime | None, int | None]:
-    """A date and time, as EXIF or ISO 8601 writes it, without its zone; its offset in minutes. None for each lacking."""
+    """A date and time as EXIF or ISO 8601 writes it, without its zone; its offset in minutes. None for each lacking."""
     match = re.fullmatch(
         r"(\d{4})[:/-](\d{2})[:/-](\d{2})[ T](\d{2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?(.*)", (text or "").strip()
     )

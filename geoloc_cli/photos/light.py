@@ -22,7 +22,8 @@ def ev100(exif: Tags) -> float | None:
     time_s, f_number, iso = exif.number(_TIME), exif.number(_F_NUMBER), exif.number(_ISO)
     value = None
     if time_s and f_number and iso and min(time_s, f_number, iso) > 0:
-        value = math.log2(f_number**2 / time_s) - math.log2(iso / 100.0)
+        # Term by term, since the numbers of a damaged file are of any size.
+        value = 2.0 * math.log2(f_number) - math.log2(time_s) - math.log2(iso) + math.log2(100.0)
     elif (brightness := exif.number(_BRIGHTNESS)) is not None:
         value = brightness + 5.0
     return value if value is not None and _RANGE_EV[0] <= value <= _RANGE_EV[1] else None

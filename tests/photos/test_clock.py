@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from PIL.TiffImagePlugin import IFDRational as Rational
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
+from geoloc_cli.photos.clock import read_clock
 from geoloc_cli.photos.exif import read_photo
+from geoloc_cli.photos.light import ev100
+from geoloc_cli.photos.tags import Metadata, Tags
 from geoloc_cli.types import Clock, Photo
 
 TAKEN, OFFSET, DATE_TIME, OFFSET_TIME = 0x9003, 0x9011, 0x0132, 0x9010
@@ -131,6 +135,27 @@ def test_exposure_gives_the_brightness(tmp_path: Path) -> None:
     for nonsense in ({0x829A: Rational(0)}, {0x829A: Rational(1, 0)}, {0x829D: Rational(0)}, {0x8827: 0}):
         assert photo_with(tmp_path, {**sunny, **nonsense}).ev100 is None
     assert photo_with(tmp_path, {0x9203: Rational(99)}).ev100 is None
+
+
+def directory(numbers: dict[int, float], texts: dict[int, str] | None = None) -> Tags:
+    """Tags with numbers as doubles, which Pillow reads and never writes."""
+    made = ImageFileDirectory_v2()
+    for tag, value in numbers.items():
+        made.tagtype[tag] = 12
+        made[tag] = value
+    for tag, text in (texts or {}).items():
+        made[tag] = text
+    return Tags(made)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e300, 1e-310, -1.0])
+def test_numbers_of_any_size_say_nothing_and_stop_nothing(value: float) -> None:
+    sunny = {0x829A: 0.008, 0x829D: 16.0, 0x8827: 100.0}
+    assert ev100(directory(sunny)) == pytest.approx(14.966, abs=1e-3)
+    for tag in sunny:
+        assert ev100(directory({**sunny, tag: value})) is None
+    exif = directory({0x882A: value - 30.0}, {TAKEN: "2021:07:04 12:30:15"})
+    assert read_clock(Metadata(Tags(), exif, Tags(), None, 1, 8, 8), {}) == (None, [])
 
 
 @pytest.mark.realdata
