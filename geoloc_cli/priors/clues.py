@@ -15,8 +15,8 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from geoloc_cli.priors.names import Token, tokens_of
-from geoloc_cli.priors.words import longest_phrase, telling
+from geoloc_cli.priors.names import tokens_of
+from geoloc_cli.priors.words import longest_phrase, spellings, telling
 
 # A single word of a language, and a single short one ("ve", "og"), which a machine misreads out of others.
 _WORD, _SHORT_WORD = 0.4, 0.12
@@ -24,7 +24,7 @@ _SHORT_LETTERS = 3
 _ENGLISH = 0.5  # stands on signs, shirts and shops everywhere
 _MOST_TRUST = 0.97
 _NUMBER = re.compile(r"(?<![\d])(?:\+|00) ?([1-9][\d ().\-/]{7,18}\d)")
-_ADDRESS = re.compile(r"(?<![\w.@-])(?:[\w-]+@)?(?:[\w-]+\.)*([\w-]{3,})\.([a-z]{2,8})(?![\w.-]*\w)", re.IGNORECASE)
+_ADDRESS = re.compile(r"(?<![\w.@-])(?:[\w-]+@)?(?:[\w-]+\.)*([\w-]{2,})\.([a-z]{2,8})(?![\w.-]*\w)", re.IGNORECASE)
 _CODE = re.compile(r"(?<![A-Z])([A-Z]{3}) ?\d|\d ?([A-Z]{3})(?![A-Z])")
 _REPEATED = ("script", "letters", "phone", "postal", "road", "currency")
 Shares = dict[str, float]
@@ -51,7 +51,7 @@ def clues_in(lines: Sequence[str]) -> list[Clue]:
     found: list[Clue] = []
     for line in lines:
         found += [*_by_patterns(line), *_by_numbers(line), *_by_addresses(line), *_by_codes(line)]
-    return [*_merged(found), *_language([token for line in lines for token in tokens_of(line)], lines)]
+    return [*_merged(found), *_language(lines)]
 
 
 def country_shares(clues: Iterable[Clue]) -> Shares:
@@ -173,17 +173,16 @@ def _merged(clues: list[Clue]) -> list[Clue]:
     return list(kept.values())
 
 
-def _language(tokens: list[Token], lines: Sequence[str]) -> list[Clue]:
+def _language(lines: Sequence[str]) -> list[Clue]:
     """One clue for the language, or the languages, that the words are of: the one with the most of them dominates."""
     evidence: dict[str, float] = {}
     seen: dict[str, str] = {}
-    spelled = {token.text.casefold() for token in tokens}
     for text, key in _phrases(lines):
         languages = telling().get(key)
         if not languages or key in seen:
             continue
         short = len(key) <= _SHORT_LETTERS and key.isascii()
-        if short and text.casefold() not in spelled:
+        if short and text.casefold() not in spellings():
             continue
         seen[key] = text
         for language in languages:

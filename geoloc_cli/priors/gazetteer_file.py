@@ -24,16 +24,16 @@ from typing import Any
 import numpy as np
 
 from geoloc_cli.geo.earth import haversine_m, places_of_units, unit_vectors
-from geoloc_cli.priors.names import key_of
+from geoloc_cli.priors.names import key_of, writing_of
 
-LAYOUT = 1
+LAYOUT = 3
 CITY, REGION, COUNTRY = "city", "region", "country"
 _TABLES = """
 CREATE TABLE place (id INTEGER PRIMARY KEY, kind TEXT, name TEXT, country TEXT, region TEXT, lat REAL, lon REAL,
                     population INTEGER, radius_m REAL);
 CREATE TABLE name (key TEXT, place INTEGER, own INTEGER, PRIMARY KEY (key, place)) WITHOUT ROWID;
 CREATE TABLE backward (key TEXT PRIMARY KEY) WITHOUT ROWID;
-CREATE TABLE rarity (letters INTEGER, population INTEGER, names INTEGER);
+CREATE TABLE rarity (writing TEXT, letters INTEGER, population INTEGER, names INTEGER);
 """
 # Of places smaller than this a name with a wrong letter is more often another word than the place.
 FUZZY_POPULATION = 5000
@@ -113,9 +113,14 @@ def _write(path: Path) -> None:
                         backward.add(key[::-1])
         database.executemany("INSERT INTO name VALUES (?, ?, ?)", sorted((k, n, own) for (k, n), own in names.items()))
         database.executemany("INSERT INTO backward VALUES (?)", sorted((key,) for key in backward))
-        common = Counter((len(key), least) for key, most in largest.items() for least in POPULATIONS if most >= least)
-        rarity = [(letters, least, count) for (letters, least), count in sorted(common.items())]
-        database.executemany("INSERT INTO rarity VALUES (?, ?, ?)", rarity)
+        common = Counter(
+            (writing_of(key), len(key), least)
+            for key, most in largest.items()
+            for least in POPULATIONS
+            if most >= least
+        )
+        rarity = [(*kind, count) for kind, count in sorted(common.items())]
+        database.executemany("INSERT INTO rarity VALUES (?, ?, ?, ?)", rarity)
         database.execute("CREATE INDEX place_lat ON place (lat) WHERE kind = 'city'")
         database.execute("CREATE INDEX place_country ON place (country, kind)")
     database.close()

@@ -14,10 +14,14 @@ _PLAIN = re.compile(r"[^a-z0-9]")
 # Letters that no decomposition takes apart.
 _LETTERS = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ħ": "h", "ŋ": "n"}
-    | {"أ": "ا", "إ": "ا", "آ": "ا", "ى": "ي", "ک": "ك", "ی": "ي"}
+    | {"أ": "ا", "إ": "ا", "آ": "ا", "ى": "ي", "ک": "ك", "ی": "ي", "臺": "台", "ヶ": "ケ"}
 )
 _TOKEN = re.compile(r"[^\W_]+")
 _UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+_HAN, _SYLLABLES = re.compile("[\u3400-\u9fff\uf900-\ufaff]"), re.compile("[\u3040-\u30ff\uac00-\ud7a3]")
+# Greek in a font of capitals is read as Latin where both look alike.
+_GREEK = re.compile("[\u0370-\u03ff]")
+_LIKE_GREEK = str.maketrans("ABEZHIKMNOPTYXaovupikńá", "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧαονυρικήά")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
 
 
@@ -34,6 +38,18 @@ def key_of(name: str) -> str:
 def is_unspaced(text: str) -> bool:
     """Whether it is in a script that writes no spaces between words: Chinese, Japanese, Thai, Lao, Burmese, Khmer."""
     return bool(_UNSPACED.search(text))
+
+
+def writing_of(key: str) -> str:
+    """`characters`, `syllables`, `latin` or other `letters`, of which there are fewer and fewer."""
+    if key.isascii():
+        return "latin"
+    return "characters" if _HAN.search(key) else "syllables" if _SYLLABLES.search(key) else "letters"
+
+
+def unmixed(text: str) -> str:
+    """Text whose words in Greek have no Latin letters among them: `ΘEΣΣAΛONIKH` is read where ΘΕΣΣΑΛΟΝΙΚΗ stands."""
+    return _TOKEN.sub(lambda m: m.group().translate(_LIKE_GREEK) if _GREEK.search(m.group()) else m.group(), text)
 
 
 def cleaned(text: str, longest: int = 200) -> str:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from geoloc_cli.errors import MissingExtra
 from geoloc_cli.models.weights import imported
-from geoloc_cli.priors.names import cleaned
+from geoloc_cli.priors.names import cleaned, unmixed
 
 OWNER, EXTRA = "prior 'ocr'", "ocr"
 _LONGEST = 120  # letters of a line; no sign has more, and a page of a book is no place
@@ -75,7 +75,7 @@ class Reader:
             return []
         lines = []
         for box, text, score in zip(found.boxes, found.txts, found.scores, strict=True):
-            shown = cleaned(text, _LONGEST)
+            shown = unmixed(cleaned(text, _LONGEST))
             if shown and score >= min_score:
                 (left, top), (right, bottom) = np.min(box, axis=0), np.max(box, axis=0)
                 lines.append(Line(shown, float(score), (float(left), float(top), float(right), float(bottom))))

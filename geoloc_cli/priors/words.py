@@ -32,6 +32,12 @@ def telling() -> dict[str, frozenset[str]]:
 
 
 @cache
+def spellings() -> frozenset[str]:
+    """The telling words as they are spelled, in lower case: a short one with its accents is not one without."""
+    return frozenset(word.casefold() for kinds in _table().values() for word in kinds["only"])
+
+
+@cache
 def longest_phrase() -> int:
     """The most words that a phrase of the table has."""
     return max(len(tokens_of(word)) for kinds in _table().values() for words in kinds.values() for word in words)

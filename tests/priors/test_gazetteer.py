@@ -68,6 +68,19 @@ def test_a_letter_misread_is_forgiven_and_trusted_less(gazetteer: Gazetteer) -> 
     assert hit.weight < best(gazetteer.find("Winterthur")).weight / 2
 
 
+def test_a_letter_misread_at_its_accent_is_forgiven_more(gazetteer: Gazetteer) -> None:
+    accent, plain = best(gazetteer.find("Zėrich")), best(gazetteer.find("Zerich"))
+    assert (accent.name, accent.exact) == ("Zürich", False)
+    assert accent.weight > 2 * plain.weight
+
+
+def test_a_short_name_among_many_words_is_there_by_chance(gazetteer: Gazetteer) -> None:
+    alone, crowd = (best(gazetteer.find("Nigel", among=n)).weight for n in (1, 60))
+    assert alone > 5 * crowd
+    # A city of two million is not: few names of five letters are so large.
+    assert best(gazetteer.find("Paris", among=60)).weight > 4 * crowd
+
+
 @pytest.mark.parametrize(
     "text", ["of", "OF", "Bar", "EXIT", "open 24 hours", "Ausfahrt", "12345", "A1", "--", "", "Xqzvw"]
 )
