@@ -35,6 +35,8 @@ _VOWELS = 5.0
 _NEIGHBOURS = 4.0  # words one letter off, for each letter of a name
 _TRUST_ORDINARY = 0.05
 _TRUST_LOWER_CASE = 0.1
+# Of a name in Latin letters that no place has as its own: smaller places have foreign names in books, not on signs.
+_KNOWN_ABROAD, _TRUST_ABROAD = 100_000, 0.3
 # Villages put up more signs with their names for each inhabitant than cities do.
 _POPULATION_POWER = 0.75
 _ALTERNATE = 0.3  # against a place of that very name: "Parys" is hardly Paris
@@ -205,6 +207,8 @@ class Gazetteer:
         likely = 0.0
         if misread:
             names = self._misread(key)
+            if not names or any(one_edit_apart(key, word) for word in ordinary()):
+                return []
             accented = {name for name in names if _differs_at_accent(words, key, name)}
             likely = _VOWELS if accented else _NEIGHBOURS * len(key)
             rows = [row for row in self._rows(accented or names) if row[6] >= FUZZY_POPULATION]
@@ -218,6 +222,8 @@ class Gazetteer:
         trust = self._trust(key, hits[0].population, likely, among)
         if ordinary_words == len(tokens):
             trust *= _TRUST_ORDINARY
+        if key.isascii() and hits[0].population < _KNOWN_ABROAD and not any(row[8] for row in rows):
+            trust *= _TRUST_ABROAD
         if lower:
             trust *= _TRUST_LOWER_CASE
         return [replace(hit, weight=trust * hit.weight) for hit in hits]
@@ -305,7 +311,7 @@ def _begins(head: str) -> tuple[str, str]:
 def _hit(row: Sequence[Any], exact: bool, text: str, start: int, end: int) -> Hit:
     """A row of the file as a hit that weighs less where the name is not the place's own."""
     kind, name, country, region, lat, lon, population, radius_m, own = row
-    weight = 1.0 if own else _ALTERNATE
+    weight = 1.0 if own or not text.isascii() else _ALTERNATE
     return Hit(kind, name, country, region, lat, lon, population, radius_m, weight, exact, text, start, end)
 
 
