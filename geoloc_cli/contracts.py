@@ -23,7 +23,7 @@ Result = TypeVar("Result")
 
 
 class Prior(Protocol):
-    """Photo -> belief. A prior that knows nothing returns None, never a guess."""
+    """Photo -> belief. One that knows nothing returns None, or an even belief and a guess of no place that says why."""
 
     name: str
 

@@ -140,10 +140,11 @@ def main() -> int:
                 path = Path(folder) / "sign.png"
                 picture.save(path)
                 lines = reader.read(decode_rgb(str(path), max_size=options.max_px), options.min_score)
-                said = prior.believe(read_photo(str(path)))
-                away_m = float(haversine_m(lat, lon, said[1].lat, said[1].lon)) if said else 0.0
-                near = said is not None and away_m < 100_000
-                far = said is not None and away_m > max(100_000, 2.0 * said[1].radius_m)
+                _, guess = prior.believe(read_photo(str(path))) or (None, None)
+                known = guess is not None and guess.lat is not None
+                away_m = float(haversine_m(lat, lon, guess.lat, guess.lon)) if known else 0.0
+                near = known and away_m < 100_000
+                far = known and away_m > max(100_000, 2.0 * guess.radius_m)
                 read = key_of(name) in {key_of(line.text) for line in lines}
                 row[:] = [a + b for a, b in zip(row, (1, read, near, far), strict=True)]
                 if not (read and near):

@@ -93,7 +93,8 @@ def ask(priors: Sequence[Prior], photo: Photo) -> Asked:
             continue
         said, guess = answer
         guesses.append(guess)
-        belief = said if not belief.components else together(belief, said)
+        if said.components:
+            belief = together(belief, said) if belief.components else said
     return Asked(belief, tuple(guesses))
 
 

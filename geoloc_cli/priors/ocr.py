@@ -7,16 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 
 from geoloc_cli.errors import UsageError
-from geoloc_cli.geo.belief import credible_radius_m, from_components, log_density, mass_within
+from geoloc_cli.geo.belief import credible_radius_m, from_components, log_density, mass_within, uniform
 from geoloc_cli.models.weights import imported
 from geoloc_cli.photos.decode import decode_rgb
 from geoloc_cli.priors.evidence import evidence_of
 from geoloc_cli.priors.gazetteer import shared_gazetteer
+from geoloc_cli.priors.names import cleaned
 from geoloc_cli.priors.reading import EXTRA, OWNER, Reader
 from geoloc_cli.types import Belief, Photo, PriorGuess
 
 # The guess is the centre about which most of the belief lies within this, the field's threshold of a region.
 _REGION_M, _AS_GOOD = 200_000.0, 0.9
+_SHOWN = 5  # lines of text that tell nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +57,26 @@ class OcrPrior:
         self._gazetteer = shared_gazetteer()
 
     def believe(self, photo: Photo) -> tuple[Belief, PriorGuess] | None:
-        """None where nothing is written, or nothing that is tied to any place. Raises as `decode_rgb` does.
+        """An even belief, and why, where nothing is written that is tied to any place. Raises as `decode_rgb` does.
 
         The guess's radius holds 90 % of what the text says, the doubt left aside.
         """
         lines = self._reader.read(decode_rgb(photo.path, max_size=self.options.max_px), self.options.min_score)
-        found = evidence_of([line.text for line in lines], self._gazetteer, self.options.doubt)
+        texts = [line.text for line in lines]
+        found = evidence_of(texts, self._gazetteer, self.options.doubt)
         if found is None:
-            return None
+            return uniform(), PriorGuess(self.name, None, None, None, _why_not(texts))
         lat, lon = _center(found.belief)
         told = from_components(found.belief.components)
         return found.belief, PriorGuess(self.name, lat, lon, credible_radius_m(told, lat, lon), found.rationale)
+
+
+def _why_not(texts: list[str]) -> str:
+    if not texts:
+        return "no text that is legible"
+    shown = ", ".join(f"'{cleaned(text, 40)}'" for text in texts[:_SHOWN])
+    left = f" and {len(texts) - _SHOWN} more" if len(texts) > _SHOWN else ""
+    return f"nothing of the text is tied to a place: {shown}{left}"
 
 
 def _center(belief: Belief) -> tuple[float, float]:

@@ -88,6 +88,20 @@ def test_one_that_knows_nothing_and_one_that_fails_cost_nothing(photo: Photo) ->
     assert spoke.lat == LYON[0]
 
 
+def test_one_that_says_why_it_knows_nothing_costs_nothing_either(photo: Photo) -> None:
+    class Explains:
+        name = "explains"
+
+        def believe(self, photo: Photo) -> tuple[Belief, PriorGuess]:
+            return Belief(), PriorGuess(self.name, None, None, None, "too dark")
+
+    for order in ([Explains(), Says("one", at(LYON))], [Says("one", at(LYON)), Explains()]):
+        asked = ask(order, photo)
+        assert asked.belief == at(LYON)
+        assert asked.place() == LYON
+        assert "too dark" in [guess.rationale for guess in asked.guesses]
+
+
 def test_where_nobody_knows_anything_the_answer_says_so(photo: Photo) -> None:
     fix = prior_fix(photo.path, ask([Says("none", None)], photo))
     assert (fix.status, fix.reason, fix.lat, fix.belief) == ("unlocated", "nothing_known", None, Belief())

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
+import pytest
+
+from geoloc_cli.errors import MissingExtra
 from geoloc_cli.priors.reading import Line, joined
+from geoloc_cli.registry import create, parse
 
 
 def line(text: str, left: float, top: float, right: float, bottom: float, score: float = 0.9) -> Line:
@@ -25,3 +31,9 @@ def test_words_below_apart_or_of_another_size_stay_apart() -> None:
 def test_lines_are_given_from_top_to_bottom() -> None:
     assert [one.text for one in joined([line("b", 0, 50, 9, 60), line("a", 200, 0, 209, 10)])] == ["a", "b"]
     assert joined([]) == []
+
+
+def test_without_its_libraries_the_prior_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rapidocr", None)
+    with pytest.raises(MissingExtra, match=r"pip install 'geoloc\[ocr\]'"):
+        create("prior", parse("ocr"))
