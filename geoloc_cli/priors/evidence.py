@@ -16,9 +16,10 @@ from dataclasses import dataclass, replace
 from geoloc_cli.geo.belief import from_components, simplify
 from geoloc_cli.geo.earth import haversine_m
 from geoloc_cli.priors.clues import Clue, base_shares, clues_in, country_shares, named_after
-from geoloc_cli.priors.gazetteer import Gazetteer, Hit, candidates
+from geoloc_cli.priors.gazetteer import Gazetteer, Hit
 from geoloc_cli.priors.gazetteer_file import CITY, COUNTRY
 from geoloc_cli.priors.names import cleaned, key_of, tokens_of
+from geoloc_cli.priors.words import candidates
 from geoloc_cli.types import Belief, Component
 
 _MOST_NAMES = 24

@@ -20,7 +20,7 @@ from geoloc_cli.priors.gazetteer_file import (
     gazetteer_file,
 )
 from geoloc_cli.priors.names import Token, is_unspaced, key_of, one_edit_apart, tokens_of, writing_of
-from geoloc_cli.priors.words import ordinary
+from geoloc_cli.priors.words import candidates, ordinary
 
 # Of all words that can be made of n letters, sounds allow some 8 to the power n; of characters there are more in use.
 # Over that stands the number of names of n letters among places as large, which is how often a word is such a name by
@@ -40,7 +40,9 @@ _KNOWN_ABROAD, _TRUST_ABROAD = 100_000, 0.3
 # Villages put up more signs with their names for each inhabitant than cities do.
 _POPULATION_POWER = 0.75
 _ALTERNATE = 0.3  # against a place of that very name: "Parys" is hardly Paris
-_SEAT = 0.2  # of a region against the town in it that bears its name, which is what a sign means
+_LARGE, _ALTERNATE_LARGE = 1_000_000, 0.8  # but "New York" is New York City
+# Of a region against the town in it that bears its name, which is what a sign means.
+_SEAT, _SEAT_POPULATION = 0.1, 20_000
 _MOST_TOKENS = 5
 _MOST_LETTERS = 7  # of a name in a script without spaces
 _MOST_HITS = 12  # of one name; what is left of "San José" then has under a tenth of the weight
@@ -131,8 +133,8 @@ class Gazetteer:
             loose = self.find(place)
             best = max(loose, key=lambda hit: hit.weight, default=None)
             return _shares([hit for hit in loose if best and hit.start == best.start])
-        for number, candidates in enumerate(known):
-            fitting = [hit for hit in candidates if all(_holds(wider, hit) for wider in known[number + 1 :])]
+        for number, places in enumerate(known):
+            fitting = [hit for hit in places if all(_holds(wider, hit) for wider in known[number + 1 :])]
             if fitting:
                 return _shares(fitting)
         return _shares(known[-1])
@@ -269,12 +271,6 @@ class Gazetteer:
         return hits
 
 
-def candidates(lines: Iterable[str]) -> int:
-    """How many words in lines of text could be names: capitalised or without case, and not of the signs' vocabulary."""
-    tokens = (token for line in lines for token in tokens_of(line) if len(token.key) > 2 and not token.key.isdigit())
-    return sum(not token.text[0].islower() and token.key not in ordinary() for token in tokens)
-
-
 def _may_be_name(words: str, tokens: Sequence[Token], key: str) -> bool:
     first, last = tokens[0].text, tokens[-1].text
     if is_unspaced(key):
@@ -311,7 +307,8 @@ def _begins(head: str) -> tuple[str, str]:
 def _hit(row: Sequence[Any], exact: bool, text: str, start: int, end: int) -> Hit:
     """A row of the file as a hit that weighs less where the name is not the place's own."""
     kind, name, country, region, lat, lon, population, radius_m, own = row
-    weight = 1.0 if own or not text.isascii() else _ALTERNATE
+    alternate = _ALTERNATE if population < _LARGE else _ALTERNATE_LARGE
+    weight = 1.0 if own or not text.isascii() else alternate
     return Hit(kind, name, country, region, lat, lon, population, radius_m, weight, exact, text, start, end)
 
 
@@ -328,13 +325,19 @@ def _holds(wider: list[Hit], hit: Hit) -> bool:
     return False
 
 
+def _is_in(town: Hit, region: Hit) -> bool:
+    """By distance, too: the city of Buenos Aires is no part of the province around it, which bears its name."""
+    apart_m = float(haversine_m(town.lat, town.lon, region.lat, region.lon))
+    return town.country == region.country and (town.region == region.region or apart_m <= region.radius_m)
+
+
 def _shares(hits: Sequence[Hit]) -> list[Hit]:
     """The likeliest of places, by population and by what each weighed before; the weights then add up to one."""
-    towns = {(hit.country, hit.region) for hit in hits if hit.kind == CITY and hit.weight == 1.0}
+    towns = [hit for hit in hits if hit.kind == CITY and hit.population >= _SEAT_POPULATION]
     worth = [
         max(hit.population, 500) ** _POPULATION_POWER
         * hit.weight
-        * (_SEAT if hit.kind == REGION and (hit.country, hit.region) in towns else 1.0)
+        * (_SEAT if hit.kind == REGION and any(_is_in(town, hit) for town in towns) else 1.0)
         for hit in hits
     ]
     total = sum(worth) or 1.0

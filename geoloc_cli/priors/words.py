@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 
@@ -18,6 +19,12 @@ def _table() -> dict[str, dict[str, list[str]]]:
 def ordinary() -> frozenset[str]:
     """The keys of all words and phrases: what is not to be taken for a place by itself."""
     return frozenset(key_of(word) for kinds in _table().values() for words in kinds.values() for word in words)
+
+
+def candidates(lines: Iterable[str]) -> int:
+    """How many words in lines of text could be names: capitalised or without case, and not of the signs' vocabulary."""
+    tokens = (token for line in lines for token in tokens_of(line) if len(token.key) > 2 and not token.key.isdigit())
+    return sum(not token.text[0].islower() and token.key not in ordinary() for token in tokens)
 
 
 @cache

@@ -115,6 +115,21 @@ def test_the_parts_of_a_place_narrow_it(gazetteer: Gazetteer) -> None:
     assert gazetteer.resolve("Zzyxqv, Qqqq") == []
 
 
+@pytest.mark.parametrize(
+    ("place", "lat", "lon"),
+    [
+        ("New York, United States", 40.71, -74.0),
+        ("Buenos Aires, Argentina", -34.6, -58.4),
+        ("Québec, Canada", 46.8, -71.2),
+    ],
+)
+def test_a_city_comes_before_the_region_that_bears_its_name(
+    gazetteer: Gazetteer, place: str, lat: float, lon: float
+) -> None:
+    first = gazetteer.resolve(place)[0]
+    assert (first.kind, first.lat, first.lon) == ("city", pytest.approx(lat, abs=0.1), pytest.approx(lon, abs=0.1))
+
+
 def test_what_contradicts_itself_is_the_first_that_holds(gazetteer: Gazetteer) -> None:
     assert {hit.country for hit in gazetteer.resolve("Tokyo, France")} == {"FR"}
 
