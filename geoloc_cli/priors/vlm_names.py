@@ -58,7 +58,7 @@ _LONGEST = 120
 
 _LABELLED = re.compile(
     r"(?im)(?:^|[\n*•(,;])\s*(?:[-*•]\s*|\d\.\s*)?\**_?(?P<key>continent|country|region|state|province|city|town|street|address)"
-    r"(?:/town|/region)?\s*\**_?\s*[:=]\s*\**\s*(?P<value>[^\n;|]{1,120}?)\**\s*(?=$|\n|;|\||,\s*\**(?:city|country|region|state|continent))"
+    r"(?:/town|/region)?(?: guess)?\s*\**_?\s*[:=]\s*\**\s*(?P<value>[^\n;|]{1,120}?)\**\s*(?=$|\n|;|\||,\s*\**(?:city|country|region|state|continent))"
 )
 _WORD = r"[A-ZÀ-ÖØ-ÞČŁŚŠŽİ][\w'.’-]*"
 _JOINED = r"(?:\s(?:of|and the|de|da|do|del|di|la|le|las|los|el|al|du|des|am|an der|on|upon|y)\b)?"
@@ -74,14 +74,20 @@ _INTRODUCED = re.compile(
     r"\b(?:in|is|near|from|within|of|at|around|being|be|to|as|into|with|,)\s*:?\s*"
     r"(?:(?:the|a|an|city|cities|town|country|countries|state|region|area|suburbs?|somewhere|either|possibly|perhaps|likely|"
     r"most|probably|potentially|in|of|or|near|outskirts|downtown|central|northern|southern|eastern|western|"
-    r"(?:north|south)(?:east|west)ern|part|parts|called|named|island|urban|rural|residential|specifically)\s+){0,7}"
+    r"(?:north|south|mid)-?(?:east|west)ern|part|parts|called|named|island|urban|rural|residential|specifically)\s+){0,7}"
     rf"(?P<names>{_LIST})"
 )
 _CUE = re.compile(
-    r"\b(?:guess|estimate|conclu\w+|conclusion|believe\w*|likel\w+|probabl\w+|possib\w+|plausib\w+|taken|located|situated|"
+    r"\b(?:guess|estimate|conclu\w+|conclusion|believe\w*|likel\w+|probabl\w+|possib\w+|potential\w*|plausib\w+|taken|located|situated|"
     r"location|place\b|confident\w*|somewhere|appears? to be|seems? to be|suggest\w*|answer|identif\w+|speculat\w+|"
     r"points? to\w*|indicat\w+|deduc\w+|infer\w*|narrow\w*|consistent with|could be|might be|acknowledges|"
     r"it's in|this is)",
+    re.IGNORECASE,
+)
+# What a name that is in no list here must stand beside: a company's name, too, stands behind "in" or "of".
+_SURE = re.compile(
+    r"\bguess|\bestimate|\bconclu|\bbelieve|\btaken (?:in|at|near|on)|\blocat(?:ed|ion is)|\bsituated|\bsomewhere in|"
+    r"\bis (?:likely |probably |most likely )?(?:in|from)\b",
     re.IGNORECASE,
 )
 # Capitals that begin sentences, months, languages and what is never a place.
@@ -94,7 +100,8 @@ _NO_PLACE = re.compile(
     r"Architecture|Vegetation|Conclusion|Signage|Language|Climate|Urban|Rural|Roman|Gothic|Romanesque|Art Deco|Baroque|"
     r"January|February|March|April|May|June|July|August|September|October|November|December|"
     r"Slavic|Germanic|Nordic|Dutch|Turkish|Greek|Swedish|Hispanic|Islamic|Christian|Catholic|Soviet|Best.*|Image.*|Error.*|Day|Time|"
-    r"Central|.*-speaking|.*-style|.*-influenced)$"
+    r"Central|I'.*|Google.*|.*-speaking|.*-style|.*-influenced|.*-designed|Equator|Andean|Indian|"
+    r"Tropical.*|.*\b(?:American|Asian|African|European|Caribbean|Balkan))$"
 )
 
 
@@ -165,8 +172,9 @@ def names_in_prose(text: str) -> list[Names]:
     for sentence in reversed(list(_sentences(text))):
         if _CUE.search(sentence):
             found = _in_sentence(sentence)
-            if found:
-                return found
+            known = [names for names in found if names.country or names.continent]
+            if known or (found and _SURE.search(sentence)):
+                return found if _SURE.search(sentence) else known
     return []
 
 

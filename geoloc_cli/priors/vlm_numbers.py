@@ -42,7 +42,7 @@ _ONE = re.compile(_named("a"))
 # What may stand between a label and its number; anything else is another sentence.
 _FILL = (
     r"(?:[\s:=*\"'`(\[~≈_|]|is\b|are\b|of\b|at\b|be\b|would\b|approx(?:imately)?\b\.?|around\b|about\b|roughly\b|"
-    r"coordinates?\b|degrees?\b|value\b|between\b|from\b|\)|\bca\.|,\s*(?=approx))*"
+    r"coordinates?\b|degrees?\b|value\b|between\b|from\b|guess\b|estimate\b|\)|\bca\.|,\s*(?=approx))*"
 )
 _LABEL = {
     "lat": r"(?<![A-Za-z])m?lat(?:itude)?(?![A-Za-z])",
