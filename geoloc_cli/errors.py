@@ -6,7 +6,8 @@
     │   ├── NotAPhoto             not a picture, empty, truncated, or of a format that is not read
     │   ├── PhotoTooLarge         more pixels than the limit (a decompression bomb, or a gigantic picture)
     │   ├── NoPosition            a photo to be indexed says nowhere where it was taken
-    │   └── TooFewFeatures        nothing on the picture to describe it by
+    │   ├── TooFewFeatures        nothing on the picture to describe it by
+    │   └── PriorFailed           a prior could not be asked; the photo is located by what is left
     └── RunError              the run must stop: one sentence on stderr, `exit_code` as exit status
         ├── UsageError            the call was wrong (2)
         ├── ConfigError           a setting is wrong (2)
@@ -62,6 +63,10 @@ class NoPosition(PhotoError):
 
 class TooFewFeatures(PhotoError):
     code = "too_few_features"
+
+
+class PriorFailed(PhotoError):
+    code = "prior_failed"
 
 
 class RunError(GeolocError):

@@ -40,7 +40,7 @@ def to_record(answer: Fix | Failure) -> dict[str, Any]:
         "spread": fix.belief.spread if fix else 1.0,
         "candidates": [_plain(candidate) for candidate in fix.candidates] if fix else [],
         "pose": _pose_record(fix.pose) if fix and fix.pose else None,
-        "priors": [_plain(prior) for prior in fix.priors] if fix else [],
+        "priors": [_prior_record(prior) for prior in fix.priors] if fix else [],
         "timing_ms": dict(fix.timing_ms) if fix else {},
         "search": _plain(fix.search) if fix and fix.search else None,
     }
@@ -96,6 +96,13 @@ def _plain(noun: Any) -> dict[str, Any]:
     return values
 
 
+def _prior_record(guess: PriorGuess) -> dict[str, Any]:
+    values = _plain(guess)
+    if values["details"] is None:
+        del values["details"]
+    return values
+
+
 def _pose_record(pose: Pose) -> dict[str, Any]:
     values = _plain(pose)
     rigid = {"rotation_wxyz": values.pop("rotation_wxyz"), "translation": values.pop("translation")}
@@ -139,6 +146,13 @@ def _object(noun: type) -> dict[str, Any]:
     return _closed({field.name: _schema_of(hints[field.name]) for field in dataclasses.fields(noun)})
 
 
+def _prior_schema() -> dict[str, Any]:
+    """That of a PriorGuess, whose `details` are any JSON, and may be absent."""
+    hints = typing.get_type_hints(PriorGuess)
+    schema = _closed({name: _schema_of(hint) for name, hint in hints.items() if name != "details"})
+    return schema | {"properties": schema["properties"] | {"details": {"type": "object"}}}
+
+
 def _closed(properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
@@ -167,7 +181,7 @@ def json_schema() -> dict[str, Any]:
         "spread": {"type": "number", "minimum": 0, "maximum": 1},
         "candidates": _schema_of(fix["candidates"]),
         "pose": {"anyOf": [null, _closed({**head, "cam_from_map": rigid, **pose})]},
-        "priors": _schema_of(fix["priors"]),
+        "priors": {"type": "array", "items": _prior_schema()},
         "timing_ms": _schema_of(fix["timing_ms"]),
         "search": _schema_of(fix["search"]),
     }

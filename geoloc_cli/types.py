@@ -7,8 +7,9 @@ Standard library only. Positions are WGS84 degrees, latitude first; lengths are 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 Status = Literal["ok", "unlocated", "error"]
 Stage = Literal["prior", "retrieval", "rerank", "pose"]
@@ -224,13 +225,17 @@ class Searched:
 
 @dataclass(frozen=True, slots=True)
 class PriorGuess:
-    """What one prior said, kept in the record as evidence; no place where it knows nothing, and the rationale why."""
+    """What one prior said, kept in the record as evidence; no place where it knows nothing, and the rationale why.
+
+    `details` are plain JSON, left out where there are none.
+    """
 
     name: str
     lat: float | None
     lon: float | None
     radius_m: float | None
     rationale: str = ""
+    details: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,8 @@ poses = st.builds(
     rotation_std_deg=st.none() | three,
     solver=st.sampled_from(["torch", "poselib"]),
 )
+details = st.none() | st.fixed_dictionaries({"levels": st.fixed_dictionaries({"city": st.text(max_size=9)})})
+guesses = st.builds(PriorGuess, st.just("exif"), lat, lon, length, st.text(max_size=9), details)
 fixes = st.builds(
     Fix,
     photo=name,
@@ -75,9 +77,7 @@ fixes = st.builds(
     belief=beliefs(),
     candidates=st.lists(candidates, max_size=3).map(tuple),
     pose=st.none() | poses,
-    priors=st.lists(st.builds(PriorGuess, st.just("exif"), lat, lon, length, st.text(max_size=9)), max_size=2).map(
-        tuple
-    ),
+    priors=st.lists(guesses, max_size=2).map(tuple),
     timing_ms=st.dictionaries(st.sampled_from(["decode", "verify"]), st.floats(0, 1e5)),
 )
 unlocated = st.builds(
@@ -107,6 +107,11 @@ def test_what_is_written_is_read_back_and_fits_the_schema(answer: Fix | Failure)
 
 
 FIX = Fix("a.jpg", "ok", "rerank", 47.0, 8.0, None, 12.0, 0.9, Belief((Component(47.0, 8.0, 12.0, 0.9),), 0.1))
+
+
+def test_a_prior_without_details_says_nothing_of_them() -> None:
+    plain = replace(FIX, priors=(PriorGuess("exif", 47.0, 8.0, 12.0),))
+    assert "details" not in to_record(plain)["priors"][0]
 
 
 def test_every_record_has_the_same_keys_in_the_same_order() -> None:

@@ -58,7 +58,8 @@ _LONGEST = 120
 
 _LABELLED = re.compile(
     r"(?im)(?:^|[\n*•(,;])\s*(?:[-*•]\s*|\d\.\s*)?\**_?(?P<key>continent|country|region|state|province|city|town|street|address)"
-    r"(?:/town|/region)?(?: guess)?\s*\**_?\s*[:=]\s*\**\s*(?P<value>[^\n;|]{1,120}?)\**\s*(?=$|\n|;|\||,\s*\**(?:city|country|region|state|continent))"
+    r"(?:/town|/region)?(?: guess)?\s*\**_?\s*[:=]\s*\**\s*(?P<value>[^\n;|]{1,120}?)\**\s*"
+    r"(?=$|\n|;|\||,\s*\**(?:city|country|region|state|continent))"
 )
 _WORD = r"[A-ZÀ-ÖØ-ÞČŁŚŠŽİ][\w'.’-]*"
 _JOINED = r"(?:\s(?:of|and the|de|da|do|del|di|la|le|las|los|el|al|du|des|am|an der|on|upon|y)\b)?"

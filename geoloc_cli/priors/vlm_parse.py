@@ -13,13 +13,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from geoloc_cli.priors.vlm_names import Names, names_in_fields, names_in_prose
+from geoloc_cli.priors.vlm_names import LEVELS, Names, names_in_fields, names_in_prose
 from geoloc_cli.priors.vlm_numbers import Angle, Point, angle_in, point_of, points_in
 from geoloc_cli.priors.vlm_objects import Found, objects_in
 
 # Of a longer answer, the beginning and the end: what lies between is reasoning.
 _LONGEST = 60_000
 _RATIONALE = 600
+_CLUE = 200
+_MOST_CLUES = 12
 
 _ANSI = re.compile(r"\x1b(?:\[[0-?]{0,32}[ -/]{0,8}[@-~]|\][^\x07\x1b]{0,2000}(?:\x07|\x1b\\)|[@-_])")
 _TAG = re.compile(r"</?(?:[a-zA-Z][a-zA-Z0-9]{0,15})(?:\s[^<>]{0,300})?/?>")
@@ -74,7 +76,8 @@ class Answer:
     """A model's answer. `how` it was read: `json`, `repaired json`, `prose`, with `, swapped` where it applies.
 
     lat, lon: None where it states names alone. `radius_m`, `confidence` (0 to 1): None where it states none.
-    `others`: further names that it holds equally possible. `localizable`: its own word on how much can be known.
+    `others`: further names that it holds equally possible. `localizable`, `level`: its own word on how much can be
+    known, and to which level. `clues`: what it saw, a line each.
     """
 
     lat: float | None
@@ -86,6 +89,8 @@ class Answer:
     how: str
     others: tuple[Names, ...] = field(default=())
     localizable: float | None = None
+    level: str | None = None
+    clues: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +184,8 @@ def _of_object(found: Found, point: Point | None, prose: str) -> Answer:
         plain(_text(stated) if stated is not None else prose),
         how,
         localizable=_share(fields.get("localizable", fields.get("localizability"))),
+        level=_level(fields.get("level")),
+        clues=_clues(fields.get("clues")),
     )
 
 
@@ -207,6 +214,16 @@ def _share(value: Any) -> float | None:
     if 1.0 < value <= 100.0:
         value = value / 100.0
     return float(value) if 0.0 <= value <= 1.0 else None
+
+
+def _level(value: Any) -> str | None:
+    word = value.strip().lower() if isinstance(value, str) else ""
+    return word if word in LEVELS else None
+
+
+def _clues(value: Any) -> tuple[str, ...]:
+    items = value if isinstance(value, list) else []
+    return tuple(plain(_text(item), _CLUE) for item in items[:_MOST_CLUES])
 
 
 def _radius(fields: dict[str, Any]) -> float | None:
