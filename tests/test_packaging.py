@@ -32,6 +32,7 @@ ADAPTERS = {
     "faiss": {"index/faiss_file.py"},
     "h3": {"geo/cells.py"},
     "pi_heif": {"photos/heic.py"},
+    "httpx": {"priors/vlm_http.py"},
     "triton": {"geometry/score_triton.py"},
 }
 # Batches of poses, search on a GPU and networks are in torch throughout: these are imported only where it is there.

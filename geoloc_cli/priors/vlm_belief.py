@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from geoloc_cli.errors import UsageError
 from geoloc_cli.geo.belief import credible_radius_m, from_components, mix, uniform
 from geoloc_cli.geo.earth import haversine_m, places_of_units, unit_vectors
 from geoloc_cli.priors.calibrate import Scales
@@ -43,6 +46,27 @@ class _Cluster:
     least_m: float
     weight: float
     answers: frozenset[int]
+
+
+def scales_from(path: str, entry: str) -> Scales:
+    """The scales of an entry of a JSON file, `{entry: {"radii_m": [...], "weights": [...], "spread": ...}}`.
+
+    Those of all models together where no file is given. UsageError where the file has no such entry.
+    """
+    if not path:
+        return POOLED
+    try:
+        stated = json.loads(Path(path).read_text(encoding="utf-8"))[entry]
+        radii, weights = (tuple(map(float, stated[key])) for key in ("radii_m", "weights"))
+        scales = Scales(radii, weights, float(stated["spread"]))
+        scales.about(0.0, 0.0)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read ({error.strerror}); give a file of calibrations.") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise UsageError(
+            f"{path} holds no calibration '{entry}' of shares that add up to one; calibrate again."
+        ) from error
+    return scales
 
 
 def belief_of(
