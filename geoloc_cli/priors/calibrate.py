@@ -127,8 +127,6 @@ def coverage(errors_m: ArrayLike, scales: Sequence[Scales], shares: Sequence[flo
     return found
 
 
-def halves(count: int, seed: int = 0) -> NDArray[np.bool_]:
-    """Which photographs are in the first half of a random split; the same split for every source of one seed."""
-    first = np.zeros(count, dtype=np.bool_)
-    first[np.random.default_rng(seed).permutation(count)[: count // 2]] = True
-    return first
+def folds(count: int, parts: int, seed: int = 0) -> NDArray[np.intp]:
+    """The part, 0 to parts - 1, of each photograph in a random split; the same for every source of one seed."""
+    return np.random.default_rng(seed).permutation(count) % parts

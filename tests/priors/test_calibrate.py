@@ -8,7 +8,7 @@ import pytest
 from geoloc_cli.errors import UsageError
 from geoloc_cli.geo.belief import sample
 from geoloc_cli.geo.earth import haversine_m
-from geoloc_cli.priors.calibrate import Scales, coverage, fit_groups, fit_scales, halves
+from geoloc_cli.priors.calibrate import Scales, coverage, fit_groups, fit_scales, folds
 
 TRUE = Scales((1e4, 5e5), (0.3, 0.5), 0.2)
 
@@ -67,5 +67,6 @@ def test_errors_that_are_none_are_refused(errors: list[float]) -> None:
 
 
 def test_a_split_is_the_same_for_every_source() -> None:
-    assert np.array_equal(halves(101), halves(101))
-    assert halves(101).sum() == 50
+    assert np.array_equal(folds(101, 2), folds(101, 2))
+    assert not np.array_equal(folds(101, 2), folds(101, 2, seed=1))
+    assert np.bincount(folds(101, 2)).tolist() == [51, 50]
