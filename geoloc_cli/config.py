@@ -28,7 +28,7 @@ from geoloc_cli.errors import ConfigError
 
 PREFIX = "GEOLOC_"
 # Names with a meaning of their own, which are no command's option; GEOLOC_TEST_DATA is for the tests.
-_RESERVED = {"CONFIG", "DEVICE", "MODELS", "OFFLINE", "PLUGINS", "TEST_DATA", "WEIGHTS"}
+_RESERVED = {"CONFIG", "DEVICE", "MODELS", "OFFLINE", "PLUGINS", "TEST_DATA", "VLM_API_KEY", "WEIGHTS"}
 _SECRET = re.compile(r"(^|_)(key|token|secret|password)s?($|_)")
 
 Known = Mapping[str, Mapping[str, type]]

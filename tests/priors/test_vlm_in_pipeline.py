@@ -1,0 +1,60 @@
+"""A photo is located with a model's help, and without it where the model fails."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import jsonschema
+import pytest
+
+pytest.importorskip("httpx")
+
+from scripted import PARIS, Turn, answering
+
+from geoloc_cli.engine.local import LocalPool
+from geoloc_cli.pipeline.batch import locate_photos
+from geoloc_cli.pipeline.locate import LocateOptions
+from geoloc_cli.records import dumps, json_schema, loads
+from geoloc_cli.types import Fix
+
+if TYPE_CHECKING:
+    from conftest import SmallTown
+
+pytestmark = pytest.mark.usefixtures("keyed")
+
+
+def located(town: SmallTown, path: str, *priors: str) -> Fix:
+    (fix,) = locate_photos(town.index, [path], LocateOptions(), LocalPool(1), priors=priors)
+    assert isinstance(fix, Fix)
+    return fix
+
+
+def test_a_prior_that_fails_costs_no_photo(town: SmallTown) -> None:
+    path = town.queries[0].path
+    alone = located(town, path)
+    with answering(Turn(status=500)) as server:
+        helped = located(town, path, f"vlm?url={server.url}&model=m&retries=0")
+        assert len(server.asked) == 1
+    assert (helped.status, helped.lat, helped.lon, helped.priors) == ("ok", alone.lat, alone.lon, ())
+
+
+def test_the_next_prior_answers_where_one_fails(town: SmallTown) -> None:
+    with answering(Turn(status=500)) as broken, answering(PARIS) as server:
+        specs = [f"vlm?url={url}&model=m&retries=0" for url in (broken.url, server.url)]
+        fix = located(town, town.strangers[0].path, *specs)
+    assert (fix.status, fix.stage) == ("ok", "prior")
+    assert fix.lat == pytest.approx(48.8584)
+
+
+def test_what_the_model_said_comes_into_the_record(town: SmallTown) -> None:
+    with answering(PARIS) as server:
+        fix = located(town, town.strangers[0].path, f"vlm?url={server.url}&model=m&samples=2&strategy=clues")
+    line = dumps(fix)
+    record = json.loads(line)
+    jsonschema.validate(record, json_schema())
+    (prior,) = record["priors"]
+    assert (prior["name"], prior["rationale"]) == ("vlm", "A tower.")
+    assert prior["details"]["levels"] == {"country": "France", "city": "Paris"}
+    assert (prior["details"]["samples"], prior["details"]["consistency"]) == (2, 1.0)
+    assert loads(line) == fix
