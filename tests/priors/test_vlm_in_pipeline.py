@@ -36,7 +36,10 @@ def test_a_prior_that_fails_costs_no_photo(town: SmallTown) -> None:
     with answering(Turn(status=500)) as server:
         helped = located(town, path, f"vlm?url={server.url}&model=m&retries=0")
         assert len(server.asked) == 1
-    assert (helped.status, helped.lat, helped.lon, helped.priors) == ("ok", alone.lat, alone.lon, ())
+    assert (helped.status, helped.lat, helped.lon) == ("ok", alone.lat, alone.lon)
+    (said,) = helped.priors
+    assert (said.name, said.lat) == ("vlm", None)
+    assert "status 500" in said.rationale
 
 
 def test_the_next_prior_answers_where_one_fails(town: SmallTown) -> None:
@@ -54,6 +57,7 @@ def test_what_the_model_said_comes_into_the_record(town: SmallTown) -> None:
     record = json.loads(line)
     jsonschema.validate(record, json_schema())
     (prior,) = record["priors"]
+    assert prior["lat"] == pytest.approx(48.8584)
     assert (prior["name"], prior["rationale"]) == ("vlm", "A tower.")
     assert prior["details"]["levels"] == {"country": "France", "city": "Paris"}
     assert (prior["details"]["samples"], prior["details"]["consistency"]) == (2, 1.0)
