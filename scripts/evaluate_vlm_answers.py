@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloc_cli.geo.earth import haversine_m
+from geoloc_cli.geo.earth import EARTH_RADIUS_M, haversine_m
 from geoloc_cli.priors.calibrate import Scales, coverage, fit_groups, fit_scales, folds
 from geoloc_cli.priors.pool import THRESHOLDS_M, Judge, Pool, fit_pool
 from geoloc_cli.priors.vlm_parse import Answer, Unread, parse
@@ -123,6 +123,15 @@ def accuracy(errors: NDArray[np.float64]) -> list[float]:
     return [float(np.mean(np.nan_to_num(errors, nan=np.inf) <= threshold)) for threshold in THRESHOLDS_M]
 
 
+def searched(errors: NDArray[np.float64]) -> float:
+    """The share of the Earth that is looked through, outwards from each answer, until the truth is found, on average.
+
+    The area under the recall-area curve from above (RvA); half of the Earth where there is no answer.
+    """
+    caps = (1.0 - np.cos(errors / EARTH_RADIUS_M)) / 2.0
+    return float(np.mean(np.nan_to_num(caps, nan=0.5)))
+
+
 def calibrated(model: Model, photos: list[str], part: NDArray[np.intp]) -> list[float]:
     """Coverage of 50, 70 and 90 %, each part of the photographs by what the others taught."""
     held = []
@@ -185,8 +194,8 @@ def main() -> None:
     )
     for name, row in readings.items():
         print(
-            f"{name:24}{row['answers']:8}{row['numbers']:8}{row['names']:7}{sum(row['unread'].values()):7}"
-            f"{row['theirs']:8}{row['same']:7}{len(row['different']):7}{row['only_ours']:6}"
+            f"{name:24}{row['answers']:8}{row['numbers']:8}{row['names']:8}{sum(row['unread'].values()):8}"
+            f"{row['theirs']:8}{row['same']:8}{len(row['different']):8}{row['only_ours']:8}"
         )
     for model in models:
         row = readings[model.name]
@@ -208,14 +217,14 @@ def main() -> None:
             places[row, column] = model.place(photo) or (np.nan, np.nan)
     errors = haversine_m(places[..., 0], places[..., 1], truth[:, None, 0], truth[:, None, 1])
     part = folds(len(photos), PARTS, given.seed)
-    table: dict[str, tuple[list[float], list[float]]] = {
-        model.name: (accuracy(errors[:, column]), calibrated(model, photos, part))
+    table: dict[str, tuple[list[float], list[float], float]] = {
+        model.name: (accuracy(errors[:, column]), calibrated(model, photos, part), searched(errors[:, column]))
         for column, model in enumerate(models)
     }
-    best = np.max([hits for hits, _ in table.values()], axis=0)
-    table["best single at each"] = best.tolist(), [math.nan] * 3
+    best = np.max([hits for hits, _, _ in table.values()], axis=0)
+    table["best single at each"] = best.tolist(), [math.nan] * 3, min(area for _, _, area in table.values())
     joined, held = fused(places, truth, part)
-    table["fusion of all"] = accuracy(joined), held
+    table["fusion of all"] = accuracy(joined), held, searched(joined)
     rng = np.random.default_rng(given.seed)
     lies = np.stack(
         [np.degrees(np.arcsin(rng.uniform(-1, 1, len(photos)))), rng.uniform(-180, 180, len(photos))], axis=1
@@ -223,20 +232,21 @@ def main() -> None:
     lied = np.concatenate([places, np.repeat(lies[:, None], 2, axis=1)], axis=1)
     for label, blind in (("with two liars, learned", ()), ("with two liars, believed", (LIAR, LIAR))):
         joined, held = fused(lied, truth, part, blind)
-        table[label] = accuracy(joined), held
-    print(
-        f"\n{'share within':26}" + "".join(f"{t / 1e3:>8.0f} km" for t in THRESHOLDS_M) + "   truth within 50, 70, 90 %"
-    )
-    for label, (hits, covered) in table.items():
+        table[label] = accuracy(joined), held, searched(joined)
+    heads_km = "".join(f"{threshold / 1e3:>8.0f} km" for threshold in THRESHOLDS_M)
+    print(f"\n{'share within':26}{heads_km}  Earth searched   truth within 50, 70, 90 %")
+    for label, (hits, covered, area) in table.items():
         held_text = "" if math.isnan(covered[0]) else "".join(f"{100 * share:9.1f}" for share in covered)
-        print(f"{label:26}" + "".join(f"{100 * hit:11.2f}" for hit in hits) + held_text)
+        print(f"{label:26}" + "".join(f"{100 * hit:11.2f}" for hit in hits) + f"{100 * area:14.2f} %" + held_text)
     if given.scales:
         known = np.isfinite(errors)
         learned = {m.name: asdict(fit_scales(errors[known[:, c], c])) for c, m in enumerate(models)}
         given.scales.write_text(json.dumps(learned, indent=1) + "\n", encoding="utf-8")
     for row in readings.values():
         del row["different"]
-    clean = {label: {"within": hits, "covered": covered} for label, (hits, covered) in table.items()}
+    clean = {
+        label: {"within": hits, "covered": covered, "searched": area} for label, (hits, covered, area) in table.items()
+    }
     clean["best single at each"].pop("covered")
     print(json.dumps({"reading": readings, "places": clean}))
 

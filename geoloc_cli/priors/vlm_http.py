@@ -20,6 +20,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from geoloc_cli.errors import MissingExtra, PriorFailed, UsageError
+from geoloc_cli.models.offline import offline
 
 # An answer of 4000 tokens is 16 kB; whatever is larger than this is none.
 _LARGEST_BYTES = 2 << 20
@@ -27,6 +28,8 @@ _RETRIED = {408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529}
 # A wait that the server asks for is granted up to this many seconds; the request fails where it asks for more.
 _LONGEST_WAIT_S = 120.0
 _FIRST_WAIT_S = 0.5
+# What is no network, and is asked with --offline, too.
+_HERE = ("localhost", "127.0.0.1", "::1")
 _SECRET_WORDS = ("key", "token", "secret", "password", "sig")
 # After so many requests in a row to which nobody answered at all, the endpoint is left alone for a while: ten thousand
 # photos take bounded time where it is gone. An answer that refuses (429, 500) does not count.
@@ -89,6 +92,8 @@ class Endpoint:
         except ImportError as error:
             raise MissingExtra("prior 'vlm' needs httpx; run `pip install 'geoloc[vlm]'`.") from error
         self._target = _checked(self.url)
+        if offline() and urlsplit(self._target).hostname not in _HERE:
+            raise UsageError(f"{self.place} is not on this machine, and --offline keeps off the network; leave it out.")
         self._client = httpx.Client(
             follow_redirects=False, trust_env=self.env_proxy, timeout=httpx.Timeout(self.timeout_s)
         )

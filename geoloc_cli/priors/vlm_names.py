@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from geoloc_cli.priors.vlm_text import plain
+
 LEVELS = ("street", "city", "region", "country", "continent")
 
 _CONTINENTS = re.split(
@@ -136,7 +138,7 @@ def name_of(value: Any) -> str | None:
         value = next((item for item in value if isinstance(item, str)), None)
     if not isinstance(value, str):
         return None
-    text = " ".join(re.sub(r"[*_`\"]", " ", value).split()).strip(" .,;:'")
+    text = " ".join(re.sub(r"[*_`\"]", " ", plain(value)).split()).strip(" .,;:'")
     text = re.sub(r"\s*\((?:possibly|probably|likely|approx)[^)]*\)$", "", text)
     if not text or len(text) > _LONGEST or _NOTHING.search(text) or not re.search(r"[^\W\d_]", text):
         return None

@@ -6,9 +6,7 @@ nothing in an answer is acted on, and what is kept of it is plain, printable and
 
 from __future__ import annotations
 
-import html
 import re
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,32 +14,12 @@ from typing import Any
 from geoloc_cli.priors.vlm_names import LEVELS, Names, names_in_fields, names_in_prose
 from geoloc_cli.priors.vlm_numbers import Angle, Point, angle_in, point_of, points_in
 from geoloc_cli.priors.vlm_objects import Found, objects_in
+from geoloc_cli.priors.vlm_text import RATIONALE, clean, plain, untagged
 
-# Of a longer answer, the beginning and the end: what lies between is reasoning.
-_LONGEST = 60_000
-_RATIONALE = 600
 _CLUE = 200
 _MOST_CLUES = 12
 
-_ANSI = re.compile(r"\x1b(?:\[[0-?]{0,32}[ -/]{0,8}[@-~]|\][^\x07\x1b]{0,2000}(?:\x07|\x1b\\)|[@-_])")
-_TAG = re.compile(r"</?(?:[a-zA-Z][a-zA-Z0-9]{0,15})(?:\s[^<>]{0,300})?/?>")
 _THOUGHT = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>|^.*?</think(?:ing)?>", re.DOTALL)
-_SAME = str.maketrans(
-    {"−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "‒": "-", "﹣": "-", "－": "-", "º": "°", "˚": "°", "∘": "°"}
-    | {
-        "′": "'",
-        "’": "'",
-        "‘": "'",
-        "ʹ": "'",
-        "`": "'",
-        "″": '"',
-        "”": '"',
-        "“": '"',
-        "„": '"',
-        "ʺ": '"',
-        "\u00a0": " ",
-    }
-)
 _REFUSAL = re.compile(
     r"\b(?:I(?:'m| am)? (?:not (?:able|comfortable|going|capable|privy)|unable|cannot|can't|can not|won't|don't feel|"
     r"prefer not|sorry)|I'd prefer not|I apologi[sz]e)\b",
@@ -108,33 +86,10 @@ def parse(text: str) -> Answer | Unread:
         return Unread("empty")
     spoken = _THOUGHT.sub(" ", cleaned)
     for part in dict.fromkeys((spoken, cleaned)):
-        answer = _read(_TAG.sub(" ", part))
+        answer = _read(untagged(part))
         if answer:
             return answer
     return Unread(_why_not(cleaned), plain(cleaned))
-
-
-def clean(text: str) -> str:
-    """Text without terminal codes and control characters, its digits, minus signs, degrees and quotes in one form."""
-    if len(text) > _LONGEST:
-        text = text[: _LONGEST // 2] + "\n" + text[-_LONGEST // 2 :]
-    text = html.unescape(_ANSI.sub("", text)).translate(_SAME)
-    return "".join(_plain_character(c) for c in text)
-
-
-def _plain_character(c: str) -> str:
-    if c.isascii():
-        return c if c.isprintable() or c in "\n\t" else ("\n" if c == "\r" else " ")
-    if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"):
-        return " "
-    digit = unicodedata.digit(c, None) if c.isdecimal() else None
-    return c if digit is None else str(digit)
-
-
-def plain(text: str, longest: int = _RATIONALE) -> str:
-    """One line of printable text, shortened at a word's end: safe to print wherever it is escaped for its format."""
-    line = " ".join(_TAG.sub(" ", clean(text)).split())
-    return line if len(line) <= longest else line[: longest - 1].rsplit(" ", 1)[0] + "…"
 
 
 def _read(text: str) -> Answer | None:
@@ -199,7 +154,7 @@ def _text(value: Any) -> str:
         return "; ".join(f"{key}: {_text(item)}" for key, item in list(value.items())[:20])
     if isinstance(value, list):
         return "; ".join(_text(item) for item in value[:20])
-    return str(value)[: 4 * _RATIONALE]
+    return str(value)[: 4 * RATIONALE]
 
 
 def _share(value: Any) -> float | None:

@@ -59,6 +59,7 @@ def test_the_fusion_beats_the_best_model_at_every_threshold_and_withstands_two_l
     part = folds(len(photos), 2)
     joined, held = measured.fused(places, truth, part)
     assert np.all(np.array(measured.accuracy(joined)) > best)
+    assert measured.searched(joined) < min(measured.searched(errors[:, column]) for column in range(len(models)))
     assert held == pytest.approx([0.5, 0.7, 0.9], abs=0.03)
     lies = np.repeat(np.roll(truth, 1, axis=0)[:, None] * -1.0, 2, axis=1)
     lied, _ = measured.fused(np.concatenate([places, lies], axis=1), truth, part, (measured.LIAR,) * 2)

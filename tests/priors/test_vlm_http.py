@@ -247,6 +247,14 @@ def test_proxies_of_the_environment_are_taken_only_where_the_user_says_so(
         assert (len(proxy.asked), len(server.asked)) == (1, 1)
 
 
+def test_offline_asks_this_machine_and_no_other(photo: Photo, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GEOLOC_OFFLINE", "1")
+    with answering(PARIS) as server:
+        assert prior(server.url).believe(photo) is not None
+    with pytest.raises(UsageError, match="--offline"):
+        prior("https://models.example.org/v1")
+
+
 @pytest.mark.parametrize(
     "options",
     [

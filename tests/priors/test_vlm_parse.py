@@ -7,7 +7,8 @@ import time
 import pytest
 
 from geoloc_cli.priors.vlm_names import Names
-from geoloc_cli.priors.vlm_parse import Answer, Unread, parse, plain
+from geoloc_cli.priors.vlm_parse import Answer, Unread, parse
+from geoloc_cli.priors.vlm_text import plain
 
 PARIS = (48.8584, 2.2945)
 
@@ -187,6 +188,13 @@ def test_a_radius_that_is_none_is_left_out(stated: str) -> None:
     answer = parse(f'{{"lat": 48.85, "lon": 2.29, "radius_km": {stated}, "confidence": {stated}}}')
     assert isinstance(answer, Answer)
     assert answer.radius_m is None
+
+
+def test_escapes_in_a_name_do_not_come_through() -> None:
+    city, country = "Pa\\u001b[31mris\\u0007\\n<b>x</b>", "\\u001b]0;t\\u0007"
+    answer = parse(f'{{"lat": 48.85, "lon": 2.29, "city": "{city}", "country": "{country}"}}')
+    assert isinstance(answer, Answer)
+    assert answer.names == Names(city="Paris x")
 
 
 def test_a_rationale_is_one_short_printable_line() -> None:
