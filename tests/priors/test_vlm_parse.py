@@ -141,6 +141,7 @@ def test_nothing_is_read_where_nothing_is_said(text: str) -> None:
         ("Country: Japan", Names(country="Japan")),
         ("**City:** Moscow\n**Country:** Russia", Names(city="Moscow", country="Russia")),
         ("My best guess for the location is Nuremberg, Germany.", Names(city="Nuremberg", country="Germany")),
+        ("Nuremberg, Germany is my guess: located in Nuremberg, Germany.", Names(city="Nuremberg", country="Germany")),
         ("I would guess that the location is in Mexico City, with its colonial style.", Names(region="Mexico City")),
         ("These elements suggest that the image was taken somewhere in Japan.", Names(country="Japan")),
         ('{"lat": null, "lon": null, "city": "Rome", "country": "Italy"}', Names(city="Rome", country="Italy")),
