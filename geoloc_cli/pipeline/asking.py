@@ -105,7 +105,8 @@ def together(one: Belief, other: Belief) -> Belief:
 
 def prior_fix(path: str, asked: Asked) -> Fix:
     """The answer by priors alone: `ok` at stage `prior`, or `unlocated` where none of them knows anything."""
-    return placed_by(unlocated(path, "nothing_known", asked), asked)
+    fix = placed_by(unlocated(path, "nothing_known", asked), asked)
+    return replace(fix, reason=None) if fix.status == "ok" else fix
 
 
 def unlocated(path: str, reason: str, asked: Asked | None) -> Fix:

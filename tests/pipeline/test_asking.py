@@ -122,7 +122,7 @@ def test_a_stated_place_is_a_prior(town: SmallTown) -> None:
     paths = [town.queries[0].path, str(town.folder / "missing.jpg")]
     found, lost = ask_photos(paths, ["near=48.85,2.35,5km", "exif"], LocalPool(1))
     assert isinstance(found, Fix)
-    assert (found.stage, found.lat, found.lon) == ("prior", 48.85, 2.35)
+    assert (found.stage, found.reason, found.lat, found.lon) == ("prior", None, 48.85, 2.35)
     # The user's 5 km hold nine tenths of nine tenths; the rest of the Earth counts for the radius of 90 %.
     assert found.radius_m is not None
     assert found.radius_m > 5000.0
