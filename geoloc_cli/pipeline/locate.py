@@ -159,7 +159,8 @@ class Locator:
         options = self._options
         regions = [Region(circle, 1.0) for circle in (*options.near, *own_near)] + (prior.regions() if prior else [])
         # What the priors admit that they might have got wrong is searched for elsewhere.
-        outside = max(options.outside_share, prior.belief.spread if prior else 0.0)
+        admitted = prior.belief.spread if prior and prior.belief.components else 0.0
+        outside = max(options.outside_share, admitted)
         try:
             seen = self._searcher.search(features, regions, outside, options.verify, references, watch.lap)
         except TooFewFeatures:

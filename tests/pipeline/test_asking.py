@@ -12,6 +12,7 @@ from geoloc_cli.engine.local import LocalPool
 from geoloc_cli.errors import NotAPhoto, UsageError
 from geoloc_cli.geo.belief import from_components, mass_within
 from geoloc_cli.geo.earth import haversine_m
+from geoloc_cli.index.reader import Circle
 from geoloc_cli.photos.exif import read_photo
 from geoloc_cli.pipeline.asking import LEAST_DOUBT, Asked, ask, build_priors, prior_fix
 from geoloc_cli.pipeline.batch import ask_photos, locate_photos
@@ -142,6 +143,18 @@ def test_a_wrong_prior_does_not_hide_the_right_place_and_a_right_one_is_searched
         assert fix.stage == "rerank"
         assert haversine_m(fix.lat or 0.0, fix.lon or 0.0, query.lat, query.lon) < 10.0
         assert len(fix.priors) == len(named)
+
+
+def test_a_prior_that_knows_nothing_takes_nothing_from_where_the_user_looks(town: SmallTown) -> None:
+    query = town.queries[0]
+    options = replace(LocateOptions(), near=(Circle(query.lat, query.lon, 5000.0),), top_k=10, list_k=10)
+    counts = []
+    for named in ([], ["exif"]):
+        (fix,) = locate_photos(town.index, [query.path], options, LocalPool(1), priors=named)
+        assert isinstance(fix, Fix)
+        counts.append(len(fix.candidates))
+    # All photos lie inside: eight of the ten candidates, and two from outside, where there are none.
+    assert counts == [8, 8]
 
 
 def test_the_record_says_what_was_searched_and_that_it_was_widened(town: SmallTown) -> None:
