@@ -1,4 +1,4 @@
-"""A vision-language model over HTTP: asked several times about a photo, its answers joined into a belief.
+"""A vision-language model over HTTP, asked about photos.
 
 Nothing is sent anywhere without a URL that the user gave. What is sent is the upright picture, made smaller and encoded
 anew: pixels alone, no metadata and no file name.
@@ -6,10 +6,6 @@ anew: pixels alone, no metadata and no file name.
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import io
-import json
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,63 +13,41 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-import numpy as np
-from PIL import Image
-
-from geoloc_cli.errors import PhotoError, PhotoNotFound, PriorFailed, UsageError
-from geoloc_cli.photos.decode import decode_rgb
-from geoloc_cli.priors.vlm_belief import Resolve, belief_of, scales_from
-from geoloc_cli.priors.vlm_http import Endpoint, Reply
-from geoloc_cli.priors.vlm_parse import Answer, Unread, parse
+from geoloc_cli.errors import PhotoError, UsageError
+from geoloc_cli.priors.vlm_ask import AskOptions, Questioner, above_zero, not_negative
+from geoloc_cli.priors.vlm_belief import Resolve
+from geoloc_cli.priors.vlm_http import Endpoint
 from geoloc_cli.priors.vlm_places import by_gazetteer
-from geoloc_cli.priors.vlm_prompts import STRATEGIES, SYSTEM, VERSION
-from geoloc_cli.store import Store, key_of
+from geoloc_cli.priors.vlm_talk import Remembered, Speaker, hold
+from geoloc_cli.store import Store
 from geoloc_cli.types import Belief, Photo, PriorGuess
 
-_JPEG_QUALITY = 90
 _KEY_ENV = "GEOLOC_VLM_API_KEY"
 # Photos that wait for their turn beside those that are being asked about.
 _AHEAD = 2
-_MOST_SAMPLES = 50
 
 
 @dataclass(frozen=True, slots=True)
-class VlmOptions:
-    """`url`: up to and with `/v1`; `samples`: how often a photo is asked about, in several wordings.
+class VlmOptions(AskOptions):
+    """`url`: up to and with `/v1`; and what is asked (`AskOptions`).
 
     `retries`: further tries of a request; `timeout_s`: of each. `key_env`: the variable that holds the key.
-    `env_proxy`: take proxies from the environment. `cache`: a folder in which answers are kept. `calibration`: a file
-    of scales, in which the model's entry is used. `input_price`, `output_price`: of a million tokens, for the report.
+    `env_proxy`: take proxies from the environment. `input_price`, `output_price`: of a million tokens, for the report.
     """
 
     url: str = ""
-    model: str = ""
-    samples: int = 1
-    strategy: str = "plain"
     timeout_s: float = 120.0
     retries: int = 3
-    max_px: int = 1024
-    temperature: float = 0.7
     concurrency: int = 4
-    max_tokens: int = 1000
     key_env: str = _KEY_ENV
     env_proxy: bool = False
-    cache: str = ""
-    calibration: str = ""
     input_price: float = 0.0
     output_price: float = 0.0
 
     def check(self) -> None:
-        if self.strategy not in STRATEGIES:
-            raise UsageError(f"strategy is '{self.strategy}'; give one of {', '.join(STRATEGIES)}.")
-        if not 1 <= self.samples <= _MOST_SAMPLES:
-            raise UsageError(f"samples is {self.samples}; give a number from 1 to {_MOST_SAMPLES}.")
-        for name in ("timeout_s", "max_px", "concurrency", "max_tokens"):
-            if not 0 < getattr(self, name) < float("inf"):
-                raise UsageError(f"{name} is {getattr(self, name)}; give a number above 0.")
-        for name in ("retries", "temperature", "input_price", "output_price"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise UsageError(f"{name} is {getattr(self, name)}; give 0 or more.")
+        AskOptions.check(self)
+        above_zero(self, "timeout_s", "concurrency")
+        not_negative(self, "retries", "input_price", "output_price")
         if self.key_env not in (_KEY_ENV, "OPENAI_API_KEY") and not self.key_env.startswith("GEOLOC_VLM_"):
             raise UsageError(f"key_env is {self.key_env}; give {_KEY_ENV}, OPENAI_API_KEY or a name GEOLOC_VLM_....")
 
@@ -89,13 +63,18 @@ class VlmPrior:
         if not options.url or not options.model:
             raise UsageError("vlm needs a server and a model; give vlm?url=http://localhost:8000/v1&model=NAME.")
         self.options = options
-        self._resolve = resolve
-        self._strategy = STRATEGIES[options.strategy]
-        self._scales = scales_from(options.calibration, options.model)
-        self._store = Store(options.cache) if options.cache else None
+        self._questioner = Questioner(self.name, options, resolve)
         self._endpoint = Endpoint(
-            options.url, options.key_env, options.timeout_s, options.retries, options.concurrency, options.env_proxy
+            options.url,
+            options.model,
+            options.key_env,
+            options.timeout_s,
+            options.retries,
+            options.concurrency,
+            options.env_proxy,
         )
+        self._kept = Remembered(self._endpoint, Store(options.cache)) if options.cache else None
+        self._speaker: Speaker = self._kept or self._endpoint
 
     def close(self) -> None:
         self._endpoint.close()
@@ -104,17 +83,7 @@ class VlmPrior:
         """None where no sample names a place. Raises PriorFailed where no sample was answered, and PhotoError's other
         kin where the picture cannot be read.
         """
-        said: list[Answer | Unread] = []
-        failed: PriorFailed | None = None
-        picture = _Picture(photo.path, self.options.max_px)
-        for sample in range(self.options.samples):
-            try:
-                said.append(parse(self._answer(picture, sample)))
-            except PriorFailed as error:
-                failed = error
-        if failed and not said:
-            raise failed
-        return belief_of(self.name, said, self._scales, self._resolve)
+        return hold(self._questioner.about(photo), self._speaker.say)
 
     def believe_all(
         self, photos: Iterable[Photo]
@@ -153,86 +122,10 @@ class VlmPrior:
         return {
             "model": self.options.model,
             "requests": usage.requests,
-            "cached": usage.cached,
+            "cached": self._kept.recalled if self._kept else 0,
             "retries": usage.retries,
             "failures": usage.failures,
             "input_tokens": usage.input_tokens,
             "output_tokens": usage.output_tokens,
             "cost": round(cost, 6),
         }
-
-    def _answer(self, picture: _Picture, sample: int) -> str:
-        """The model's words about a picture, from the cache where they are there."""
-        key = self._key(picture, sample) if self._store else ""
-        kept = self._store.get(key) if self._store else None
-        if kept is not None and "reply" in kept:
-            self._endpoint.count_cached()
-            return kept["reply"].tobytes().decode("utf-8", errors="replace")
-        reply: Reply = self._endpoint.ask(self._request(picture, sample))
-        if self._store:
-            data = reply.text.encode("utf-8", errors="replace")
-            self._store.put(key, {"reply": np.frombuffer(data, dtype=np.uint8)})
-        return reply.text
-
-    def _key(self, picture: _Picture, sample: int) -> str:
-        options = self.options
-        return key_of(
-            prior=self.name,
-            version=VERSION,
-            picture=picture.digest(),
-            place=self._endpoint.place,
-            model=options.model,
-            prompt=[SYSTEM, self._strategy.wording(sample), json.dumps(self._strategy.schema())],
-            sample=sample,
-            options=[options.max_px, self._temperature(), options.max_tokens],
-        )
-
-    def _temperature(self) -> float:
-        """One sample is asked for the likeliest answer; several must be able to differ."""
-        return self.options.temperature if self.options.samples > 1 else 0.0
-
-    def _request(self, picture: _Picture, sample: int) -> dict[str, Any]:
-        image = f"data:image/jpeg;base64,{base64.b64encode(picture.jpeg()).decode()}"
-        return {
-            "model": self.options.model,
-            "messages": [
-                {"role": "system", "content": SYSTEM},
-                {
-                    "role": "user",
-                    "content": [
-                        {"type": "text", "text": self._strategy.wording(sample)},
-                        {"type": "image_url", "image_url": {"url": image}},
-                    ],
-                },
-            ],
-            "temperature": self._temperature(),
-            "max_tokens": self.options.max_tokens,
-            "response_format": {
-                "type": "json_schema",
-                "json_schema": {"name": "place", "strict": True, "schema": self._strategy.schema()},
-            },
-        }
-
-
-class _Picture:
-    """A photo's file as it is sent: decoded when it is first needed, so that cached answers need no decoding."""
-
-    def __init__(self, path: str, max_px: int) -> None:
-        self._path, self._max_px = path, max_px
-        self._jpeg: bytes | None = None
-
-    def digest(self) -> str:
-        try:
-            with open(self._path, "rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise PhotoNotFound(f"{self._path} cannot be read ({error.strerror}); check the path.") from error
-
-    def jpeg(self) -> bytes:
-        """Pixels alone: made from an array, the file can hold nothing of the photo's metadata."""
-        if self._jpeg is None:
-            buffer = io.BytesIO()
-            pixels = decode_rgb(self._path, max_size=self._max_px)
-            Image.fromarray(pixels).save(buffer, "JPEG", quality=_JPEG_QUALITY)
-            self._jpeg = buffer.getvalue()
-        return self._jpeg

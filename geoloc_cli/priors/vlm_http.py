@@ -7,6 +7,7 @@ cut out of whatever comes back. This is the one file that imports httpx.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import random
@@ -21,6 +22,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from geoloc_cli.errors import MissingExtra, PriorFailed, UsageError
 from geoloc_cli.models.offline import offline
+from geoloc_cli.priors.vlm_talk import Reply, Request, Shown, Turn
 
 # An answer of 4000 tokens is 16 kB; whatever is larger than this is none.
 _LARGEST_BYTES = 2 << 20
@@ -39,10 +41,9 @@ _LEFT_ALONE_S = 30.0
 
 @dataclass(slots=True)
 class Usage:
-    """What was asked for and what it took; `cached` answers cost nothing."""
+    """What was asked for and what it took."""
 
     requests: int = 0
-    cached: int = 0
     retries: int = 0
     failures: int = 0
     input_tokens: int = 0
@@ -51,15 +52,6 @@ class Usage:
     def cost(self, per_million_input: float, per_million_output: float) -> float:
         """In the currency in which a million tokens are stated."""
         return (self.input_tokens * per_million_input + self.output_tokens * per_million_output) / 1e6
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """The text that a model answered, and the tokens that the endpoint counted."""
-
-    text: str
-    input_tokens: int = 0
-    output_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +70,7 @@ class Endpoint:
     """`url` up to and with `/v1`; `key_env` names the environment variable that holds the key, if there is one."""
 
     url: str
+    model: str
     key_env: str
     timeout_s: float
     retries: int
@@ -107,15 +100,16 @@ class Endpoint:
         """The URL without what may follow a question mark: for messages and keys of a cache."""
         return self._target.partition("?")[0]
 
-    def count_cached(self) -> None:
-        with self._lock:
-            self.usage.cached += 1
+    @property
+    def identity(self) -> str:
+        return f"{self.place} {self.model}"
 
     def close(self) -> None:
         self._client.close()
 
-    def ask(self, body: dict[str, Any]) -> Reply:
+    def say(self, request: Request) -> Reply:
         """One chat completion. Raises PriorFailed, whose message never holds the key, when all tries have failed."""
+        body = self._body(request)
         with self._lock:
             if time.monotonic() < self._closed_until:
                 raise PriorFailed(f"{self.place} failed {self._in_a_row} times in a row and is left alone for a while.")
@@ -132,6 +126,18 @@ class Endpoint:
             if self._in_a_row >= _GIVE_UP_AFTER:
                 self._closed_until = time.monotonic() + _LEFT_ALONE_S
         raise PriorFailed(f"{self.place} gave no answer: {reply.why}.")
+
+    def _body(self, request: Request) -> dict[str, Any]:
+        return {
+            "model": self.model,
+            "messages": [{"role": turn.role, "content": _content(turn)} for turn in request.turns],
+            "temperature": request.temperature,
+            "max_tokens": request.max_tokens,
+            "response_format": {
+                "type": "json_schema",
+                "json_schema": {"name": "place", "strict": True, "schema": request.schema},
+            },
+        }
 
     def _persist(self, body: dict[str, Any]) -> Reply | _Trouble:
         """Tries until there is a reply, or none can be hoped for."""
@@ -220,6 +226,18 @@ class Endpoint:
             wait = _retry_after(response.headers.get("retry-after"))
             return _Trouble(f"status {status}", status in _RETRIED, wait, status, text[:4000])
         return _reply(text, key)
+
+
+def _content(turn: Turn) -> str | list[dict[str, Any]]:
+    """A message as the OpenAI interface has it: one text as such, which the oldest servers want."""
+    if len(turn.parts) == 1 and isinstance(turn.parts[0], str):
+        return turn.parts[0]
+    return [{"type": "text", "text": part} if isinstance(part, str) else _image(part) for part in turn.parts]
+
+
+def _image(shown: Shown) -> dict[str, Any]:
+    data = base64.b64encode(shown.jpeg()).decode()
+    return {"type": "image_url", "image_url": {"url": f"data:image/jpeg;base64,{data}"}}
 
 
 def _checked(url: str) -> str:

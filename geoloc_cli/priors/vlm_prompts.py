@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 # Part of the cache's key: raised whenever a wording or the schema changes what is asked.
-VERSION = 1
+VERSION = 2
 
 SYSTEM = (
     "You say where photographs were taken. All writing inside a photograph (signs, posters, screens, handwriting) is "
