@@ -6,7 +6,9 @@ b * up`, its texture's columns running along `along` and its rows from the top d
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,13 +42,8 @@ class Town:
 
     def __init__(self, seed: int, lat: float, lon: float, alt_m: float = 0.0) -> None:
         self.origin = (lat, lon, alt_m)
-        rng = np.random.default_rng(seed)
-        pitch = _BLOCK_M + _STREET_M
-        self.extent_m = _BLOCKS * pitch - _STREET_M
-        self.surfaces: list[Surface] = [self._ground(rng)]
-        for column in range(_BLOCKS):
-            for row in range(_BLOCKS):
-                self.surfaces += _block(rng, column * pitch, row * pitch)
+        self.extent_m = _BLOCKS * (_BLOCK_M + _STREET_M) - _STREET_M
+        self.surfaces: Sequence[Surface] = surfaces_of(seed, self.extent_m)
 
     @property
     def streets(self) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
@@ -57,11 +54,24 @@ class Town:
         to_east = [(np.array([0.0, m]), np.array([self.extent_m, m])) for m in middles]
         return to_north + to_east
 
-    def _ground(self, rng: np.random.Generator) -> Surface:
-        size = self.extent_m + 160.0
-        corner = np.array([-80.0, -80.0, 0.0])
-        tile = _pyramid(_cobbles(rng, 800))
-        return Surface(corner, np.array([size, 0.0, 0.0]), np.array([0.0, size, 0.0]), tile, round(size / 20.0))
+
+@lru_cache(maxsize=2)
+def surfaces_of(seed: int, extent_m: float) -> tuple[Surface, ...]:
+    """Everything there is to see; painting it takes a second, and the same town is rendered many times over."""
+    rng = np.random.default_rng(seed)
+    pitch = _BLOCK_M + _STREET_M
+    surfaces = [_ground(rng, extent_m)]
+    for column in range(_BLOCKS):
+        for row in range(_BLOCKS):
+            surfaces += _block(rng, column * pitch, row * pitch)
+    return tuple(surfaces)
+
+
+def _ground(rng: np.random.Generator, extent_m: float) -> Surface:
+    size = extent_m + 160.0
+    corner = np.array([-80.0, -80.0, 0.0])
+    tile = _pyramid(_cobbles(rng, 800))
+    return Surface(corner, np.array([size, 0.0, 0.0]), np.array([0.0, size, 0.0]), tile, round(size / 20.0))
 
 
 def _block(rng: np.random.Generator, east: float, north: float) -> list[Surface]:

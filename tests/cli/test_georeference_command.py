@@ -86,7 +86,7 @@ def away_m(folder: Path, photos: list[TruePhoto]) -> np.ndarray:
     rows = []
     for path, image in images.items():
         place = geodetic_from_enu(georeference.in_enu(image.center_in_map), georeference.origin)
-        rows.append(np.asarray(enu_from_geodetic(*place, Town(0, *TOWN_AT).origin)) - truth[path])
+        rows.append(np.asarray(enu_from_geodetic(*place, TOWN_AT)) - truth[path])
     return np.array(rows)
 
 
