@@ -7,8 +7,8 @@ city like each other. Priors of known error are asked: right to 25 km, off by 25
 with confidence, and of three modes, one of them right. The answer is the place of the first candidate, before any is
 verified, and after: a candidate within 100 m of the truth is then verified four times of five, any other once in 2000.
 Printed are shares of answers within 1, 25 and 200 km: of the prior alone, of a search of everything, of one bounded by
-the prior, a fifth of it outside, and everywhere where nothing was verified, and re-ranked by each formula; then a sweep
-of the linear one's weight. Goals: bounded and re-ranked beats both alone where the prior is right, and loses a point at
+the prior, a fifth of it outside, and everywhere where nothing was verified, and re-ranked by each formula; then sweeps
+of the weights in `linear` and in `belief`. Goals: bounded and re-ranked beats both alone where the prior is right, and loses a point at
 most to the search alone where it is wrong.
 """
 
@@ -177,6 +177,14 @@ def main() -> None:
         found = [measured(name, says, "linear") for name, says in PRIORS.items()]
         print(
             f"  a = {share}: "
+            + ", ".join(f"{name} {f[3]:.1f} ({f[0]:.1f})" for name, f in zip(PRIORS, found, strict=True))
+        )
+    print("sweep of b, the power of likeness in `belief`: the same")
+    for power in (2.0, 4.0, 8.0, 16.0):
+        rerank.LIKELIHOOD_POWER = power
+        found = [measured(name, says, "belief") for name, says in PRIORS.items()]
+        print(
+            f"  b = {power:g}: "
             + ", ".join(f"{name} {f[3]:.1f} ({f[0]:.1f})" for name, f in zip(PRIORS, found, strict=True))
         )
     print(json.dumps({"ablate_priors": report}))

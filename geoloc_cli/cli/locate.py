@@ -33,7 +33,7 @@ def locate(
     rerank: str = typer.Option(
         "linear",
         "--rerank",
-        metavar="linear|product|rrf|none",
+        metavar="linear|product|rrf|belief|none",
         help="How likeness and the priors' plausibility are weighed before candidates are verified.",
     ),
     format: str = options.FORMAT,

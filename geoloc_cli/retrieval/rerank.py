@@ -11,6 +11,7 @@ with w_1 the heaviest and d_i the distance to the circle's rim, 0 inside. Withou
     linear    r = a s + (1 - a) p, a = 0.7
     product   r = (s + e)^a (p + e)^(1 - a), e = 0.05, so that neither alone makes a candidate impossible
     rrf       r = 1 / (60 + rank by s) + 1 / (60 + rank by p)  (Cormack, Clarke and Buettcher 2009)
+    belief    r ~ exp(b s) ((1 - e) p + e), b = 8, e = 0.02, the best 1: Bayes's rule, likeness as the likelihood
     none      r = s
 
 The constraint of a search by a prior and a re-ranking by both is the idea of arXiv 2507.17455, whose formula is not
@@ -32,6 +33,10 @@ from numpy.typing import NDArray
 SIMILARITY_SHARE = 0.7
 _FLOOR = 0.05
 _RANKS = 60.0
+# How much likelier the most alike candidate is than the least, as a power of e, and the doubt that every prior is met
+# with (`pipeline/asking.py`): both from the sweep of `scripts/ablate_priors.py`.
+LIKELIHOOD_POWER = 8.0
+_DOUBT = 0.02
 
 
 def plausibility(
@@ -73,6 +78,12 @@ def _by_ranks(likeness: NDArray[np.float64], plausible: NDArray[np.float64]) -> 
     return 1.0 / (_RANKS + ranks[0]) + 1.0 / (_RANKS + ranks[1])
 
 
+def _posterior(likeness: NDArray[np.float64], plausible: NDArray[np.float64]) -> NDArray[np.float64]:
+    weight: NDArray[np.float64] = np.exp(LIKELIHOOD_POWER * (likeness - 1.0)) * ((1.0 - _DOUBT) * plausible + _DOUBT)
+    share: NDArray[np.float64] = weight / weight.max()
+    return share
+
+
 def _by_likeness(likeness: NDArray[np.float64], plausible: NDArray[np.float64]) -> NDArray[np.float64]:
     return likeness
 
@@ -81,6 +92,7 @@ RERANKERS: dict[str, Callable[[NDArray[np.float64], NDArray[np.float64]], NDArra
     "linear": _linear,
     "product": _product,
     "rrf": _by_ranks,
+    "belief": _posterior,
     "none": _by_likeness,
 }
 

@@ -30,6 +30,7 @@ def test_without_a_prior_only_likeness_counts_whatever_the_formula() -> None:
         ("linear", [1, 0, 2]),  # 0.7 * 0.75 + 0.3 over 0.7 * 1, and over 0.3
         ("product", [1, 0, 2]),  # (0.80^0.7 1.05^0.3) 0.87, (1.05^0.7 0.05^0.3) 0.42, (0.05^0.7 1.05^0.3) 0.12
         ("rrf", [1, 0, 2]),  # ranks 1 and 0, 0 and 2, 2 and 0; of the last two the first keeps its place
+        ("belief", [1, 0, 2]),  # e^-2 * 1 over 1 * 0.02, and that over e^-8 * 1
         ("none", [0, 1, 2]),
     ],
 )
@@ -49,5 +50,5 @@ def test_linear_is_the_stated_sum() -> None:
 
 def test_equally_alike_candidates_are_ordered_by_plausibility_alone() -> None:
     same = np.full(3, 0.5, np.float32)
-    for name in ("linear", "product", "rrf"):
+    for name in ("linear", "product", "rrf", "belief"):
         assert best_first(first_scores(same, np.array([0.2, 0.9, 0.4]), name).tolist()) == [1, 2, 0]
