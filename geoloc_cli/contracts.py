@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from geoloc_cli.errors import PhotoError
     from geoloc_cli.features.local import LocalFeatures
     from geoloc_cli.index.reader import Circle, Index, SearchResult
     from geoloc_cli.pose.solve import PoseProblem, Solved
@@ -28,6 +29,23 @@ class Prior(Protocol):
     name: str
 
     def believe(self, photo: Photo) -> tuple[Belief, PriorGuess] | None: ...
+
+
+@runtime_checkable
+class BatchPrior(Prior, Protocol):
+    """A prior that gains by being asked for many photos: one for the whole run, ahead of the workers."""
+
+    def believe_all(
+        self, photos: Iterable[Photo]
+    ) -> Iterator[tuple[Photo, tuple[Belief, PriorGuess] | PhotoError | None]]:
+        """Each photo with what `believe` returns or why it could not, in their order; few are in hand at once."""
+        ...
+
+    def report(self) -> dict[str, Any]:
+        """What it took so far, in plain words and numbers; empty where there is nothing to tell."""
+        ...
+
+    def close(self) -> None: ...
 
 
 class Features(Protocol):

@@ -80,9 +80,9 @@ def create(kind: str, spec: BackendSpec, defaults: dict[str, Any] | None = None)
     return made() if options is None else made(options)
 
 
-def check(kind: str, spec: BackendSpec) -> None:
-    """Raises what `create` would of the name, the extra and the options, and builds nothing."""
-    _resolved(kind, spec, {})
+def check(kind: str, spec: BackendSpec) -> Any:
+    """The class that `create` would build; raises what that would of the name, the extra and the options."""
+    return _resolved(kind, spec, {})[0]
 
 
 def _resolved(kind: str, spec: BackendSpec, defaults: dict[str, Any]) -> tuple[Any, Any]:

@@ -22,11 +22,35 @@ _LARGEST_BYTES = 4 << 30
 # How much is left after old entries were dropped, so that they are not dropped one by one.
 _KEPT_SHARE = 0.9
 _DIGEST_BYTES = 32
+# In place of a folder: nothing is to be kept.
+_NOWHERE = "none"
 
 
 def key_of(**parts: Any) -> str:
     """SHA-256 of the parts as JSON: any of them different is another entry."""
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def opened(folder: str | None, usual: str = "") -> Store | None:
+    """The store in a folder; where none is stated, in the folder `usual` of this system's cache, if that is named.
+
+    None for the word `none`. A folder of the system's cache is its owner's alone: what is kept there tells of places.
+    """
+    if folder == _NOWHERE or not (folder or usual):
+        return None
+    if folder:
+        return Store(folder)
+    path = usual_folder(usual)
+    with contextlib.suppress(OSError):
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Store(path)
+
+
+def usual_folder(name: str) -> Path:
+    """A folder of this name in this system's cache."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("geoloc") / name
 
 
 class Store:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from geoloc_cli import store
 from geoloc_cli.engine.local import LocalPool
 from geoloc_cli.pipeline.build import build_index
 from geoloc_cli.testing.demo import OTHER_TOWN_AT, TOWN_AT, query_cameras, street_cameras
@@ -28,12 +29,14 @@ def realdata() -> Path:
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """No setting of the person who runs the tests leaks into them."""
+    """No setting of the person who runs the tests leaks into them, and nothing is kept in that person's caches."""
     for name in list(os.environ):
         if name.startswith("GEOLOC_") and name != "GEOLOC_TEST_DATA":
             monkeypatch.delenv(name)
     monkeypatch.setenv("GEOLOC_CONFIG", str(tmp_path_factory.getbasetemp() / "no-config.toml"))
     monkeypatch.setenv("GEOLOC_MODELS", str(tmp_path_factory.getbasetemp() / "no-models"))
+    kept = tmp_path_factory.mktemp("kept")
+    monkeypatch.setattr(store, "usual_folder", lambda name: kept / name)
 
 
 @dataclass(frozen=True)

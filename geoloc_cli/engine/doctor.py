@@ -168,7 +168,7 @@ def _projections() -> list[Finding]:
 
 
 def _cache(folder: str | None) -> Finding:
-    if folder is None:
+    if folder in (None, "none"):
         return Finding("cache", "note", "none: features are extracted anew each time", "--cache DIR, or GEOLOC_CACHE")
     if not Path(folder).exists():
         return Finding("cache", "ok", f"{folder} (not there yet)")

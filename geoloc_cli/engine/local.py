@@ -28,6 +28,9 @@ _IN_FLIGHT_PER_WORKER = 3
 # Several workers with a BLAS pool of all cores each would be slower than one.
 _THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
+# Items may be anything, None among it.
+_END = object()
+
 _work: Callable[[Any], Any] | None = None
 
 
@@ -64,7 +67,11 @@ class LocalPool:
         flying: deque[tuple[Any, Future[Any]]] = deque()
         try:
             while True:
-                for item in islice(items, self.workers * _IN_FLIGHT_PER_WORKER - len(flying)):
+                while len(flying) < self.workers * _IN_FLIGHT_PER_WORKER:
+                    if flying and flying[0][1].done():
+                        break  # an item may be long in coming, and this result should not wait for it
+                    if (item := next(items, _END)) is _END:
+                        break
                     flying.append((item, _submit(pool, item)))
                 if not flying:
                     break

@@ -13,6 +13,9 @@ from geoloc_cli.photos.exif import read_photo
 from geoloc_cli.registry import BackendSpec, create, parse
 from geoloc_cli.types import Belief, Fix, Photo, PriorGuess
 
+# What a prior is heard for.
+Said = tuple[Belief, PriorGuess]
+
 # Every source is granted this much for being wrong altogether, whatever it says of itself: two that contradict each
 # other then leave two components, and not a point in the ocean between them.
 LEAST_DOUBT = 0.02
@@ -31,6 +34,17 @@ class Region:
 
     circle: Circle
     weight: float
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What was said of a photo before its turn, and how long the run waited for that."""
+
+    said: tuple[Said, ...] = ()
+    waited_ms: float = 0.0
+
+
+NOTHING_HEARD = Heard()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +78,18 @@ class Asked:
         return found
 
 
-def build_priors(texts: Iterable[str], cache: str | None = None) -> list[Prior]:
-    """The priors of `NAME?key=value` or, of a stated place, `near=LAT,LON,RADIUS`.
+def build_priors(texts: Iterable[str | None], cache: str | None = None) -> list[Prior | None]:
+    """Those of `build_prior`; None stays, in the place of one that is asked elsewhere."""
+    return [None if text is None else build_prior(text, cache) for text in texts]
 
-    cache: the folder of those that keep something on disk, unless their own options name another.
+
+def build_prior(text: str, cache: str | None = None) -> Prior:
+    """The prior of `NAME?key=value` or, of a stated place, `near=LAT,LON,RADIUS`.
+
+    cache: the folder of one that keeps something on disk, unless its own options name another.
     """
-    kept = {"cache": cache} if cache else {}
-    return [create("prior", spec_of(text), kept) for text in texts]
+    made: Prior = create("prior", spec_of(text), {"cache": cache} if cache else {})
+    return made
 
 
 def spec_of(text: str) -> BackendSpec:
@@ -79,23 +98,33 @@ def spec_of(text: str) -> BackendSpec:
     return BackendSpec("near", {"at": place}) if name == "near" and equals else parse(text)
 
 
-def ask(priors: Sequence[Prior], photo: Photo) -> Asked:
-    """All of them of one photo. One that fails costs the photo nothing but what it would have said."""
-    belief, guesses = Belief(), list[PriorGuess]()
+def ask(priors: Sequence[Prior | None], photo: Photo, ahead: Iterable[Said] = ()) -> Asked:
+    """All of them of one photo. One that fails costs the photo nothing but what it would have said.
+
+    ahead: what those were heard for that are None here, because they were asked before, in their order.
+    """
+    belief, guesses, heard = Belief(), list[PriorGuess](), iter(ahead)
     for prior in priors:
-        try:
-            answer = prior.believe(photo)
-        except PhotoError as error:
-            guesses.append(PriorGuess(prior.name, None, None, None, f"failed: {error}"))
-            continue
-        if answer is None:
-            guesses.append(PriorGuess(prior.name, None, None, None, "it knows nothing of this photo"))
-            continue
-        said, guess = answer
+        said, guess = next(heard) if prior is None else said_by(prior.name, _outcome(prior, photo))
         guesses.append(guess)
         if said.components:
             belief = together(belief, said) if belief.components else said
     return Asked(belief, tuple(guesses))
+
+
+def said_by(name: str, outcome: Said | PhotoError | None) -> Said:
+    """What a prior is heard for: an even belief, and why, where it knows nothing or failed."""
+    if outcome is not None and not isinstance(outcome, PhotoError):
+        return outcome
+    why = "it knows nothing of this photo" if outcome is None else f"failed: {outcome}"
+    return Belief(), PriorGuess(name, None, None, None, why)
+
+
+def _outcome(prior: Prior, photo: Photo) -> Said | PhotoError | None:
+    try:
+        return prior.believe(photo)
+    except PhotoError as error:
+        return error
 
 
 def together(one: Belief, other: Belief) -> Belief:
@@ -142,6 +171,6 @@ def placed_by(fix: Fix, asked: Asked) -> Fix:
     )
 
 
-def asked_of(priors: Sequence[Prior], path: str) -> Asked:
-    """The same of a photo's file. Raises PhotoError's kin where it cannot be read."""
-    return ask(priors, read_photo(path))
+def asked_of(priors: Sequence[Prior | None], path: str, heard: Heard) -> Asked:
+    """What all say of a photo's file. Raises PhotoError's kin where it cannot be read."""
+    return ask(priors, read_photo(path), heard.said)

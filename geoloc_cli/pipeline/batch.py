@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +19,8 @@ from geoloc_cli.errors import PhotoError
 from geoloc_cli.features.local import LocalFeatures
 from geoloc_cli.index.reader import Circle, Index
 from geoloc_cli.pipeline.ahead import pays, with_looks
-from geoloc_cli.pipeline.asking import asked_of, build_priors, prior_fix
+from geoloc_cli.pipeline.asked_ahead import Panel
+from geoloc_cli.pipeline.asking import Heard, asked_of, build_priors, prior_fix
 from geoloc_cli.pipeline.describer import build_descriptor, describer_of
 from geoloc_cli.pipeline.locate import LocateOptions, Locator, Looked, Stopwatch, asks_for_pose
 from geoloc_cli.pipeline.matching import build_matcher
@@ -28,8 +30,9 @@ from geoloc_cli.registry import create, parse
 from geoloc_cli.retrieval.verify import VerifyOptions
 from geoloc_cli.types import Failure, Fix
 
-# A path, and the photo's look where it has been found.
-Item = tuple[str, NDArray[np.float32] | None]
+Look = NDArray[np.float32]
+# A path, the photo's look where it has been found, and what was said of it.
+Item = tuple[str, Look | None, Heard]
 Pose = Callable[[Fix, LocalFeatures, Sequence[str]], Fix]
 # Photos whose poses are worked out together: enough to fill a device, few enough to show progress.
 _GROUP = 64
@@ -42,7 +45,7 @@ def locate_photos(
     paths: Iterable[str],
     options: LocateOptions,
     parallel_map: ParallelMap,
-    priors: Iterable[str] = (),
+    priors: Iterable[str] | Panel = (),
     cache: str | None = None,
     pose: dict[str, Any] | None = None,
     retriever: str = "global",
@@ -52,6 +55,7 @@ def locate_photos(
 ) -> Iterator[Fix | Failure]:
     """One answer for each path, in their order. Raises the index's RunErrors before the first photo is read.
 
+    priors: as `asking.build_prior` reads them, or those of a longer run, which are left open.
     pose: `pipeline.posing.stage_spec`, where poses are asked for.
     retriever, matcher: their names, with options if any, as in `cann?features=1000`; the matcher verifies.
     near_of: where to search first for some of the paths (`pipeline/sequence.py`).
@@ -61,7 +65,6 @@ def locate_photos(
     spec: dict[str, Any] = {
         "index": str(index),
         "options": asdict(options),
-        "priors": list(priors),
         "cache": cache,
         "pose": pose,
     }
@@ -74,15 +77,27 @@ def locate_photos(
         describer = opened.manifest.describer
         build_matcher(opened, matcher, options.verify.max_ratio)
     spec["ahead"] = pays(describer) if ahead is None else ahead
-    items: Iterable[Item] = ((path, None) for path in paths)
+    seen: Iterable[tuple[str, Look | None]] = ((path, None) for path in paths)
     if spec["ahead"]:
-        items = with_looks(paths, lambda path: path, describer, cache, available_cores())
-    if pose is None or not takes_many(pose["solver"]):
-        yield from parallel_map("geoloc_cli.pipeline.batch:build_locator", spec, items)
+        seen = with_looks(paths, lambda path: path, describer, cache, available_cores())
+    with _panel(priors, cache) as panel, closing(panel.heard(seen, lambda item: item[0])) as heard:
+        spec["priors"] = panel.left
+        items: Iterator[Item] = ((path, look, said) for (path, look), said in heard)
+        if pose is None or not takes_many(pose["solver"]):
+            yield from parallel_map("geoloc_cli.pipeline.batch:build_locator", spec, items)
+            return
+        looked = parallel_map("geoloc_cli.pipeline.batch:build_looker", spec, items)
+        with Index.open(index) as opened:
+            yield from _posed(looked, build_stage(pose, opened, cache))
+
+
+@contextmanager
+def _panel(priors: Iterable[str] | Panel, cache: str | None) -> Iterator[Panel]:
+    if isinstance(priors, Panel):
+        yield priors
         return
-    looked = parallel_map("geoloc_cli.pipeline.batch:build_looker", spec, items)
-    with Index.open(index) as opened:
-        yield from _posed(looked, build_stage(pose, opened, cache))
+    with Panel(priors, cache) as own:
+        yield own
 
 
 def takes_many(solver: str) -> bool:
@@ -122,27 +137,30 @@ def _groups(looked: Iterable[Looked | Failure], size: int) -> Iterator[list[Look
         yield group
 
 
-def build_asker(spec: dict[str, Any]) -> Callable[[str], Fix | Failure]:
+def build_asker(spec: dict[str, Any]) -> Callable[[tuple[str, Heard]], Fix | Failure]:
     """In a worker: the priors of a spec; the result is what they say of one photo, without any index."""
-    priors = build_priors(spec["priors"])
+    priors = build_priors(spec["priors"], spec["cache"])
 
-    def answer(path: str) -> Fix | Failure:
+    def answer(item: tuple[str, Heard]) -> Fix | Failure:
+        path, heard = item
         watch = Stopwatch()
         try:
-            fix = prior_fix(path, asked_of(priors, path))
+            fix = prior_fix(path, asked_of(priors, path, heard))
         except PhotoError as error:
             return Failure(path, error.code, str(error))
-        watch.lap("prior")
+        watch.lap("prior", heard.waited_ms)
         return replace(fix, timing_ms=watch.timing_ms)
 
     return answer
 
 
-def ask_photos(paths: Iterable[str], priors: Iterable[str], parallel_map: ParallelMap) -> Iterator[Fix | Failure]:
-    """What the priors say of each photo, in their order. Raises their RunErrors before the first is read."""
-    named = list(priors)
-    build_priors(named)
-    yield from parallel_map("geoloc_cli.pipeline.batch:build_asker", {"priors": named}, paths)
+def ask_photos(
+    paths: Iterable[str], priors: Iterable[str] | Panel, parallel_map: ParallelMap, cache: str | None = None
+) -> Iterator[Fix | Failure]:
+    """What the priors say of each photo, in their order. Raises their RunErrors before the first is answered."""
+    with _panel(priors, cache) as panel, closing(panel.heard(paths, lambda path: path)) as items:
+        spec = {"priors": panel.left, "cache": cache}
+        yield from parallel_map("geoloc_cli.pipeline.batch:build_asker", spec, items)
 
 
 def build_locator(spec: dict[str, Any]) -> Callable[[Item], Fix | Failure]:
@@ -150,13 +168,13 @@ def build_locator(spec: dict[str, Any]) -> Callable[[Item], Fix | Failure]:
     index = Index.open(spec["index"])
     stage = build_stage(spec["pose"], index, spec["cache"]).pose if spec.get("pose") else None
     locator, near_of = _locator(spec, index, stage)
-    return lambda item: locator.locate(item[0], near_of.get(item[0], ()), item[1])
+    return lambda item: locator.locate(item[0], near_of.get(item[0], ()), item[1], item[2])
 
 
 def build_looker(spec: dict[str, Any]) -> Callable[[Item], Looked]:
     """The same without poses: the result is what they are made of, for whoever works out many at once."""
     locator, near_of = _locator(spec, Index.open(spec["index"]), None)
-    return lambda item: locator.look(item[0], near_of.get(item[0], ()), item[1])
+    return lambda item: locator.look(item[0], near_of.get(item[0], ()), item[1], item[2])
 
 
 def _locator(spec: dict[str, Any], index: Index, pose: Pose | None) -> tuple[Locator, dict[str, tuple[Circle, ...]]]:

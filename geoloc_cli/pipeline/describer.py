@@ -24,7 +24,7 @@ from geoloc_cli.index.reader import Index
 from geoloc_cli.models.catalogue import spec_for_model
 from geoloc_cli.photos.decode import decode_gray, decode_rgb
 from geoloc_cli.registry import BackendSpec, create, typed_options
-from geoloc_cli.store import Store
+from geoloc_cli.store import opened
 
 Spec = dict[str, Any]
 
@@ -160,8 +160,8 @@ def build_describer(spec: dict[str, Spec], cache: str | None = None, *, ahead: b
     ahead: looks come with the photos (`pipeline/ahead.py`), and no descriptor is built.
     """
     features: Features = create("features", BackendSpec(**spec["features"]))
-    if cache is not None:
-        features = CachedFeatures(features, Store(cache))
+    if store := opened(cache):
+        features = CachedFeatures(features, store)
     return Describer(features, None if ahead else build_pictures(spec, cache))
 
 
@@ -173,7 +173,8 @@ def build_pictures(spec: dict[str, Spec], cache: str | None = None) -> PictureDe
     pictures: PictureDescriptor = create("descriptor", named)
     if "views" in spec:
         pictures = ViewsDescriptor(pictures, typed_options(ViewOptions, spec["views"], "views"))
-    return CachedDescriptor(pictures, Store(cache)) if cache is not None else pictures
+    store = opened(cache)
+    return CachedDescriptor(pictures, store) if store else pictures
 
 
 def describer_of(index: Index, cache: str | None = None, *, ahead: bool = False) -> Describer:

@@ -15,7 +15,7 @@ from geoloc_cli.errors import PhotoError, TooFewFeatures, UsageError
 from geoloc_cli.features.local import LocalFeatures
 from geoloc_cli.geo.belief import credible_radius_m, from_components, mass_within
 from geoloc_cli.index.reader import Circle, Index
-from geoloc_cli.pipeline.asking import Asked, Region, placed_by, unlocated
+from geoloc_cli.pipeline.asking import NOTHING_HEARD, Asked, Heard, Region, placed_by, unlocated
 from geoloc_cli.pipeline.describer import Describer
 from geoloc_cli.pipeline.matching import References
 from geoloc_cli.pipeline.searching import Found, Searcher
@@ -74,9 +74,10 @@ class Stopwatch:
         self.timing_ms: dict[str, float] = {}
         self._last = time.perf_counter()
 
-    def lap(self, stage: str) -> None:
+    def lap(self, stage: str, before_ms: float = 0.0) -> None:
+        """before_ms: what was spent on the stage before this watch was started."""
         now = time.perf_counter()
-        self.timing_ms[stage] = round(1000.0 * (now - self._last), 2)
+        self.timing_ms[stage] = round(1000.0 * (now - self._last) + before_ms, 2)
         self._last = now
 
 
@@ -90,10 +91,10 @@ class Locator:
         search: Search,
         matcher: Matcher,
         options: LocateOptions | None = None,
-        ask_prior: Callable[[str], Asked] | None = None,
+        ask_prior: Callable[[str, Heard], Asked] | None = None,
         pose: Callable[[Fix, LocalFeatures, Sequence[str]], Fix] | None = None,
     ) -> None:
-        """ask_prior(path) is asked for each photo where the user named a prior; None never looks at the metadata.
+        """ask_prior(path, heard) is called for each photo where the user named a prior; None looks at no metadata.
 
         pose(fix, features, verified paths) gives a located photo's fix its pose.
         """
@@ -103,13 +104,19 @@ class Locator:
         self._searcher = Searcher(index, search, matcher, self._options.top_k, self._options.rerank)
         self._ask_prior, self._pose = ask_prior, pose
 
-    def locate(self, path: str, near: Sequence[Circle] = (), look: NDArray[np.float32] | None = None) -> Fix | Failure:
+    def locate(
+        self,
+        path: str,
+        near: Sequence[Circle] = (),
+        look: NDArray[np.float32] | None = None,
+        heard: Heard = NOTHING_HEARD,
+    ) -> Fix | Failure:
         """The fix of one photo; whatever is wrong with the photo comes back as a Failure, never as an exception.
 
         near: where to search for this photo first, beside what the options say for all of them; look: of the photo,
-        where it has been found.
+        where it has been found; heard: what was said of it already.
         """
-        answer, features, verified = self.look(path, near, look)
+        answer, features, verified = self.look(path, near, look, heard)
         if self._pose is None or isinstance(answer, Failure) or not asks_for_pose(answer) or features is None:
             return answer
         watch = Stopwatch()
@@ -117,14 +124,20 @@ class Locator:
         watch.lap("pose")
         return replace(posed, timing_ms=posed.timing_ms | watch.timing_ms)
 
-    def look(self, path: str, near: Sequence[Circle] = (), look: NDArray[np.float32] | None = None) -> Looked:
+    def look(
+        self,
+        path: str,
+        near: Sequence[Circle] = (),
+        look: NDArray[np.float32] | None = None,
+        heard: Heard = NOTHING_HEARD,
+    ) -> Looked:
         """The answer without a pose, and what a pose is made of."""
         watch = Stopwatch()
         try:
             decoded = self._describer.decode(path, look)
             watch.lap("decode")
-            prior = self._ask_prior(path) if self._ask_prior else None
-            watch.lap("prior")
+            prior = self._ask_prior(path, heard) if self._ask_prior else None
+            watch.lap("prior", heard.waited_ms)
             features = self._describer.describe(decoded, look)
             if self._matcher.needs_pictures:
                 features = replace(features, picture=decoded.gray)

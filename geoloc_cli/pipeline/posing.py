@@ -26,7 +26,7 @@ from geoloc_cli.pose.estimate import NoPose, PoseFound, PoseOptions, estimate_po
 from geoloc_cli.pose.priors import PosePrior, altitude_of, gravity_of
 from geoloc_cli.pose.together import Asking, run_together
 from geoloc_cli.registry import create, parse
-from geoloc_cli.store import Store
+from geoloc_cli.store import opened
 from geoloc_cli.types import Camera, Fix, Photo
 
 # Named maps to be tried, the likeliest first, for a photo that was verified against these.
@@ -209,7 +209,7 @@ def build_stage(spec: dict[str, Any], index: Index, cache: str | None) -> PoseSt
     """The stage of a `stage_spec`, for the photos of an index."""
     override, solver, matcher = override_of(spec["camera"]), spec["solver"], spec["matcher"]
     if spec["map"] is None:
-        maps = LocalMaps(index, Store(cache) if cache else None, matcher)
+        maps = LocalMaps(index, opened(cache), matcher)
         return PoseStage(index, maps.around, override, solver, matcher)
     folder = Path(spec["map"])
     parts = [(f"{folder}#{component.name}", component) for component in open_map(folder)]

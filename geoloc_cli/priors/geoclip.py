@@ -25,7 +25,7 @@ from geoloc_cli.models.weights import fit, imported, load_weights
 from geoloc_cli.photos.decode import decode_rgb
 from geoloc_cli.priors.gallery import Floats, Gallery, gallery_of
 from geoloc_cli.priors.scored import Reading, believed, refined
-from geoloc_cli.store import Store, key_of
+from geoloc_cli.store import key_of, opened
 from geoloc_cli.types import Belief, Component, Photo, PriorGuess
 
 _OWNER = "prior 'geoclip'"
@@ -57,8 +57,8 @@ class GeoClipOptions:
     Places within `reach_km` of each other are one hill of at most `top` in the answer; the weightiest are looked at on
     a finer grid, `refine` times: of 80 places some 50 km from a listed one, asked for by their own encoding, 94 % are
     then found within 6 km, and 50 % without. `cache` is a folder for the encoded gallery (200 MB and half a minute on a
-    CPU); empty: this system's usual one. `hidden`, `layers`, `heads`, `patch` and `image_px` are for a CLIP of another
-    shape than the published one, 0 the published.
+    CPU); empty: this system's usual one, `none`: nowhere. `hidden`, `layers`, `heads`, `patch` and `image_px` are for a
+    CLIP of another shape than the published one, 0 the published.
     """
 
     weights: str = ""
@@ -204,13 +204,14 @@ class GeoClipPrior:
 
     def _kept(self, sha256: str) -> Any:
         """The gallery's rows, read back where the same places were encoded by the same weights."""
-        store = Store(self.options.cache or _cache_folder())
+        store = opened(self.options.cache, self.name)
         key = key_of(places=self.gallery.sha256, by=self.name, weights=sha256)
-        kept = store.get(key)
+        kept = store.get(key) if store else None
         if kept is not None:
             return uploaded(kept["rows"], self._device)
         rows = self.encoded(self.gallery.lat, self.gallery.lon)
-        store.put(key, {"rows": rows.cpu().numpy()})
+        if store:
+            store.put(key, {"rows": rows.cpu().numpy()})
         return rows
 
 
@@ -231,9 +232,3 @@ def _package() -> Path:
             "no torchvision `pip install --no-deps 'geoclip>=1.3,<1.4'`."
         )
     return Path(spec.origin).parent / "model"
-
-
-def _cache_folder() -> Path:
-    from platformdirs import user_cache_path
-
-    return user_cache_path("geoloc") / "geoclip"

@@ -6,25 +6,21 @@ anew: pixels alone, no metadata and no file name.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from geoloc_cli.errors import PhotoError, UsageError
+from geoloc_cli.priors.in_flight import in_order
 from geoloc_cli.priors.vlm_ask import AskOptions, Questioner, above_zero, not_negative
 from geoloc_cli.priors.vlm_belief import Resolve
 from geoloc_cli.priors.vlm_http import Endpoint
 from geoloc_cli.priors.vlm_places import by_gazetteer
 from geoloc_cli.priors.vlm_talk import Remembered, Speaker, hold
-from geoloc_cli.store import Store
+from geoloc_cli.store import opened
 from geoloc_cli.types import Belief, Photo, PriorGuess
 
 _KEY_ENV = "GEOLOC_VLM_API_KEY"
-# Photos that wait for their turn beside those that are being asked about.
-_AHEAD = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +69,8 @@ class VlmPrior:
             options.concurrency,
             options.env_proxy,
         )
-        self._kept = Remembered(self._endpoint, Store(options.cache)) if options.cache else None
+        store = opened(options.cache, self.name)
+        self._kept = Remembered(self._endpoint, store) if store else None
         self._speaker: Speaker = self._kept or self._endpoint
 
     def close(self) -> None:
@@ -90,8 +87,7 @@ class VlmPrior:
     ) -> Iterator[tuple[Photo, tuple[Belief, PriorGuess] | PhotoError | None]]:
         """Each photo with its belief, None, or why there is none, in their order.
 
-        As many photos are in hand as may be asked about at once, and a few ahead, however many there are; for the whole
-        run when it is called in one process ahead of the workers.
+        As many photos are in hand as may be asked about at once, and a few ahead, however many there are.
         """
 
         def outcome(photo: Photo) -> tuple[Belief, PriorGuess] | PhotoError | None:
@@ -100,20 +96,7 @@ class VlmPrior:
             except PhotoError as error:
                 return error
 
-        waiting = iter(photos)
-        flying: deque[tuple[Photo, Future[tuple[Belief, PriorGuess] | PhotoError | None]]] = deque()
-        with ThreadPoolExecutor(self.options.concurrency) as pool:
-            try:
-                while True:
-                    room = _AHEAD * self.options.concurrency - len(flying)
-                    flying.extend((photo, pool.submit(outcome, photo)) for photo in islice(waiting, room))
-                    if not flying:
-                        return
-                    photo, future = flying.popleft()
-                    yield photo, future.result()
-            finally:
-                for _, future in flying:
-                    future.cancel()
+        return in_order(outcome, photos, self.options.concurrency)
 
     def report(self) -> dict[str, Any]:
         """Requests, tokens and cost so far."""

@@ -26,7 +26,8 @@ _MOST_SAMPLES = 50
 class AskOptions:
     """`samples`: how often a photo is asked about, in several wordings of the `strategy`; `max_px`: its longer side.
 
-    `cache`: a folder in which answers are kept. `calibration`: a file of scales, in which the model's entry is used.
+    `cache`: a folder in which answers are kept; empty: this system's usual one, `none`: nowhere. `calibration`: a file
+    of scales, in which the model's entry is used.
     """
 
     model: str = ""

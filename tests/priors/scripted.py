@@ -115,7 +115,8 @@ def bounded(began: float, seconds: float) -> bool:
 
 
 def prior(url: str, **options: Any) -> VlmPrior:
-    return VlmPrior(VlmOptions(**{"url": url, "model": "m", "timeout_s": 5.0, "retries": 2} | options), resolve=None)
+    usual: dict[str, Any] = {"url": url, "model": "m", "timeout_s": 5.0, "retries": 2, "cache": "none"}
+    return VlmPrior(VlmOptions(**usual | options), resolve=None)
 
 
 def guess(photo: Photo, *turns: Turn | str, **options: Any) -> PriorGuess | None:
