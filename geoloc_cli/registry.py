@@ -15,7 +15,7 @@ import typing
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlencode
 
 from geoloc_cli.builtin import BUILTIN, Backend
 from geoloc_cli.errors import MissingExtra, UnknownBackend
@@ -36,6 +36,11 @@ def parse(text: str) -> BackendSpec:
     """`name` or `name?key=value&key=value`; values stay text until the backend's options give them a type."""
     name, _, query = text.partition("?")
     return BackendSpec(name, dict(parse_qsl(query, keep_blank_values=True)))
+
+
+def written(spec: BackendSpec) -> str:
+    """What `parse` reads so, whatever characters the values hold."""
+    return f"{spec.name}?{urlencode(spec.options)}" if spec.options else spec.name
 
 
 def names(kind: str) -> list[str]:

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from geoloc_cli import store
 from geoloc_cli.features.cached import CachedFeatures
 from geoloc_cli.features.local import LocalFeatures
 from geoloc_cli.features.sift import SiftFeatures, SiftOptions
-from geoloc_cli.store import Store, key_of
+from geoloc_cli.store import Store, key_of, opened
 
 
 def test_what_was_put_comes_back_and_another_key_does_not(tmp_path: Path) -> None:
@@ -125,3 +126,19 @@ def test_other_options_or_another_version_are_another_entry(tmp_path: Path) -> N
     wide = Counting()
     CachedFeatures(wide, store).extract(picture(0).reshape(96, 512))
     assert wide.calls == 1
+
+
+def test_a_folder_that_nobody_named_is_its_owners_alone_and_none_is_nowhere(tmp_path: Path) -> None:
+    assert opened(None) is None
+    assert opened("none", "answers") is None
+    named = opened(str(tmp_path / "named"), "answers")
+    usual = opened("", "answers")
+    assert named is not None
+    assert usual is not None
+    key = key_of(content="x")
+    usual.put(key, {"a": np.zeros(1)})
+    assert named.get(key) is None
+    again = opened(None, "answers")
+    assert again is not None
+    assert again.get(key) is not None
+    assert store.usual_folder("answers").stat().st_mode & 0o077 == 0

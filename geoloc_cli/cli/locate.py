@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import typer
 
-from geoloc_cli.cli import options, output
+from geoloc_cli.cli import asking, options, output
 from geoloc_cli.cli.progress import bar
 from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
 from geoloc_cli.types import Failure, Fix
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 
 def locate(
+    ctx: typer.Context,
     photos: list[str] = options.PHOTOS,
     index: str = typer.Option(None, "--index", metavar="DIR", help="The index's folder."),
     map: str = typer.Option(None, "--map", metavar="DIR", help="A map's folder instead: it carries its own index."),
@@ -30,6 +31,11 @@ def locate(
         [], "--near", metavar="LAT,LON,RADIUS", help="Search here first (metres, or 2km); may be given several times."
     ),
     prior: list[str] = options.PRIOR,
+    vlm_url: str = asking.VLM_URL,
+    vlm_model: str = asking.VLM_MODEL,
+    vlm_samples: int = asking.VLM_SAMPLES,
+    vlm_strategy: str = asking.VLM_STRATEGY,
+    vlm_replay: str = asking.VLM_REPLAY,
     rerank: str = typer.Option(
         "linear",
         "--rerank",
@@ -84,6 +90,7 @@ def locate(
     from functools import partial
 
     from geoloc_cli.engine.local import LocalPool
+    from geoloc_cli.pipeline.asked_ahead import Panel
     from geoloc_cli.pipeline.batch import locate_photos
     from geoloc_cli.pipeline.locate import LocateOptions
 
@@ -105,13 +112,13 @@ def locate(
     done = _Answered(resume)
     todo = [path for path in paths if path not in done.answers]
     counts = {"ok": 0, "unlocated": 0, "error": 0}
-    with bar(len(paths), quiet) as shown:
+    with Panel(asking.priors_of(ctx, prior), cache, remember=sequence) as panel, bar(len(paths), quiet) as shown:
         run = partial(
             locate_photos,
             searched,
             options=chosen,
             parallel_map=LocalPool(workers),
-            priors=prior,
+            priors=panel,
             cache=cache,
             pose=stage,
             retriever=retriever,
@@ -129,6 +136,8 @@ def locate(
             shown.stop()
             if sum(counts.values()):  # a run that was refused before its first answer has nothing to print
                 writer.close()
+            if not quiet:
+                asking.tell_of(panel)
     if not quiet:
         summary = f"{counts['ok']} located, {counts['unlocated']} unlocated, {counts['error']} failed"
         typer.echo(f"{len(paths)} photos: {summary}.", err=True)

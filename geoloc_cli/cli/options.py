@@ -90,7 +90,9 @@ FORMAT: Any = typer.Option(
     help="Default: table on a terminal, jsonl in a pipe.",
 )
 WORKERS: Any = typer.Option(None, "--workers", min=1, help="Processes; by default one for each core.")
-CACHE: Any = typer.Option(None, "--cache", metavar="DIR", help="Keep features here, and describe no picture twice.")
+CACHE: Any = typer.Option(
+    None, "--cache", metavar="DIR", help="Keep features and models' answers here, and find none twice; none: nowhere."
+)
 QUIET: Any = typer.Option(False, "--quiet", help="No progress and no summary on stderr.")
 
 

@@ -8,7 +8,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, TextIO
 
-from geoloc_cli.cli.table import TableWriter
+from geoloc_cli.cli.table import PriorTable, TableWriter
 from geoloc_cli.errors import UsageError
 from geoloc_cli.types import Failure, Fix
 
@@ -19,13 +19,13 @@ FORMATS = ("table", "jsonl", "json", "csv", "geojson")
 _CSV_COLUMNS = ("photo", "status", "reason", "lat", "lon", "alt_m", "radius_m", "confidence", "stage", "error")
 
 
-def writer(wanted: str | None, explain: bool) -> Writer:
-    """The writer of a format; by default a table on a terminal and jsonl in a pipe."""
+def writer(wanted: str | None, explain: bool, priors: bool = False) -> Writer:
+    """The writer of a format; by default a table on a terminal, of what priors say if so, and jsonl in a pipe."""
     name = wanted or ("table" if sys.stdout.isatty() else "jsonl")
     if name not in FORMATS:
         raise UsageError(f"There is no format '{name}'; give one of {', '.join(FORMATS)}.")
     if name == "table":
-        return TableWriter(explain)
+        return PriorTable() if priors else TableWriter(explain)
     if name == "csv":
         return CsvWriter(sys.stdout)
     if name == "jsonl":

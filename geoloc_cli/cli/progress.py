@@ -20,7 +20,9 @@ class Bar:
     def step(self, stage: str, done: int) -> None:
         if self._shown:
             progress, task = self._shown
-            progress.update(task, advance=done if stage in ("locating", "describing") else 0, description=stage)
+            progress.update(
+                task, advance=done if stage in ("locating", "describing", "asking") else 0, description=stage
+            )
 
     def stop(self) -> None:
         """Takes the bar away, so that what is printed next does not land in it."""

@@ -7,10 +7,16 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from geoloc_cli.types import Candidate, Failure, Fix
+from geoloc_cli.types import Candidate, Failure, Fix, PriorGuess
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+
+# Of a table of priors: its numbers and how wide they are, the narrowest name, and how much of a reason is shown.
+_NUMBERS = {"lat": 9, "lon": 10, "radius": 8, "conf.": 5}
+_LEAST_NAME = 10
+_RATIONALE = 240
 
 
 def printable(text: str) -> str:
@@ -90,6 +96,61 @@ class TableWriter:
         for answer in self._answers:
             if isinstance(answer, Failure):
                 print(printable(answer.message))
+
+
+class PriorTable:
+    """What the priors say together of each photo, and under it what each says and why; printed when all is done."""
+
+    def __init__(self) -> None:
+        self._answers: list[Fix | Failure] = []
+
+    def write(self, answer: Fix | Failure) -> None:
+        self._answers.append(answer)
+
+    def close(self) -> None:
+        from rich.console import Console, Group
+        from rich.padding import Padding
+        from rich.table import Table
+        from rich.text import Text
+
+        console = Console(width=None if sys.stdout.isatty() else 200)
+        folder = common_folder(answer.photo for answer in self._answers)
+        if folder:
+            console.print(Text(f"photos in {printable(folder)}", style="dim"))
+        longest = max((len(printable(answer.photo[len(folder) :])) for answer in self._answers), default=0)
+        names = max(_LEAST_NAME, min(max(longest, _LEAST_NAME), console.width - sum(_NUMBERS.values()) - len(_NUMBERS)))
+
+        def row(cells: Sequence[str], style: str = "") -> Table:
+            made = Table.grid(padding=(0, 1, 0, 0))
+            made.add_column(width=names, overflow="fold")
+            for width in _NUMBERS.values():
+                made.add_column(width=width, justify="right", no_wrap=True)
+            made.add_row(*(Text(cell, style=style) for cell in cells))
+            return made
+
+        def under(text: str, indent: int) -> Padding:
+            short = text if len(text) <= _RATIONALE else f"{text[: _RATIONALE - 1].rstrip()}…"
+            return Padding(Text(short, style="dim"), (0, 0, 0, indent))
+
+        console.print(row(("photo", *_NUMBERS), "bold"))
+        for answer in self._answers:
+            name = printable(answer.photo[len(folder) :])
+            if isinstance(answer, Failure):
+                console.print(Group(row((name, "", "", "", "")), under(printable(answer.message), 2)))
+                continue
+            console.print(row((name, *_place(answer), f"{answer.confidence:.2f}")))
+            for guess in answer.priors:
+                by, why = printable(guess.name), printable(guess.rationale)
+                if guess.lat is None:
+                    console.print(under(f"{by}: {why}", 2))
+                else:
+                    console.print(Group(row((f"  {by}", *_place(guess), ""), "dim"), under(why, 4)))
+
+
+def _place(said: Fix | PriorGuess) -> tuple[str, str, str]:
+    if said.lat is None or said.lon is None or said.radius_m is None:
+        return "", "", ""
+    return f"{said.lat:.5f}", f"{said.lon:.5f}", length(said.radius_m)
 
 
 def _row(answer: Fix | Failure, cut: int) -> tuple[str, ...]:

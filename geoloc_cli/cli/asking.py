@@ -1,0 +1,81 @@
+"""The flags that stand for a vision-language model among the priors, and what the priors of a run took."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from geoloc_cli.cli.table import printable
+
+if TYPE_CHECKING:
+    from geoloc_cli.pipeline.asked_ahead import Panel
+
+VLM_URL: Any = typer.Option(
+    None,
+    "--vlm-url",
+    metavar="URL",
+    help="Ask the vision-language model behind this URL (the prior vlm): photos are sent there, and answers kept "
+    "in this system's cache, or where --cache says.",
+)
+VLM_MODEL: Any = typer.Option(None, "--vlm-model", metavar="NAME", help="The model, as its server calls it.")
+VLM_SAMPLES: Any = typer.Option(None, "--vlm-samples", min=1, help="Ask it so often about each photo; 1 by default.")
+VLM_STRATEGY: Any = typer.Option(
+    None, "--vlm-strategy", metavar="NAME", help="How it is asked: plain, the default, clues or localizable."
+)
+VLM_REPLAY: Any = typer.Option(
+    None, "--vlm-replay", metavar="FILE", help="Take recorded answers, CSV or JSON lines (the prior vlm-replay)."
+)
+
+# Which option of which prior a flag stands for.
+_FLAGS = {
+    "vlm": {"vlm_url": "url", "vlm_model": "model", "vlm_samples": "samples", "vlm_strategy": "strategy"},
+    "vlm-replay": {"vlm_replay": "file"},
+}
+
+
+def priors_of(ctx: typer.Context, named: list[str]) -> list[str]:
+    """The priors of a command: those named, and those that its --vlm flags stand for.
+
+    A flag fills in what a named one leaves open, and where none is named it adds one. A setting fills in alone; a URL
+    that is a setting only where the prior is named: nothing is sent to a server that this command does not ask for.
+    """
+    from geoloc_cli.registry import BackendSpec, parse, written
+
+    priors = list(named)
+    for name, flags in _FLAGS.items():
+        stated = {flag: str(ctx.params[flag]) for flag in flags if ctx.params[flag] is not None}
+        typed = {flag for flag in stated if _is_typed(ctx, flag)}
+        if name in {parse(text).name for text in priors}:
+            filling = {flags[flag]: value for flag, value in stated.items()}
+            priors = [_filled(text, name, filling) for text in priors]
+        elif typed:
+            options = {flags[f]: value for f, value in stated.items() if f in typed or f != "vlm_url"}
+            priors.append(written(BackendSpec(name, options)))
+    return priors
+
+
+def tell_of(panel: Panel) -> None:
+    """One line on stderr for each prior that can say what it took, where it took anything."""
+    for name, report in panel.reports():
+        if any(isinstance(value, int) and value for value in report.values()):
+            told = [_told(key.replace("_", " "), value) for key, value in report.items()]
+            typer.echo(f"{name}: {', '.join(part for part in told if part)}.", err=True)
+
+
+def _told(key: str, value: Any) -> str:
+    if isinstance(value, int):
+        return f"{value} {key}"
+    return f"{key} {printable(str(value))}" if value else ""
+
+
+def _is_typed(ctx: typer.Context, flag: str) -> bool:
+    source = ctx.get_parameter_source(flag)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _filled(text: str, name: str, options: dict[str, str]) -> str:
+    from geoloc_cli.registry import BackendSpec, parse, written
+
+    spec = parse(text)
+    return written(BackendSpec(name, options | spec.options)) if spec.name == name else text
