@@ -7,7 +7,7 @@ is read: it is never imported, and works without torchvision. CLIP itself is a f
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -17,11 +17,12 @@ from numpy.typing import NDArray
 
 from geoloc_cli.descriptors.learned import PRECISIONS
 from geoloc_cli.descriptors.vit import VitDescriptor, VitOptions
-from geoloc_cli.device import choose, full_precision, uploaded
-from geoloc_cli.errors import MissingExtra, UsageError
+from geoloc_cli.device import available_cores, choose, full_precision, uploaded
+from geoloc_cli.errors import MissingExtra, PhotoError, UsageError
 from geoloc_cli.geo.belief import mass_within
 from geoloc_cli.geo.earth import haversine_m
 from geoloc_cli.models.weights import fit, imported, load_weights
+from geoloc_cli.photos.batches import in_batches
 from geoloc_cli.photos.decode import decode_rgb
 from geoloc_cli.priors.gallery import Floats, Gallery, gallery_of
 from geoloc_cli.priors.scored import Reading, believed, refined
@@ -155,7 +156,22 @@ class GeoClipPrior:
 
     def believe(self, photo: Photo) -> tuple[Belief, PriorGuess] | None:
         """None where the picture looks like nowhere in particular. Raises PhotoError where it cannot be read."""
-        return self.believe_pictures([decode_rgb(photo.path, max_size=self.pictures.wanted_px())])[0]
+        return self.believe_pictures([self._decoded(photo)])[0]
+
+    def believe_all(
+        self, photos: Iterable[Photo]
+    ) -> Iterator[tuple[Photo, tuple[Belief, PriorGuess] | PhotoError | None]]:
+        """Each photo with the same or why it cannot be read, in their order: CLIP sees `batch` at a time."""
+        return in_batches(photos, self._decoded, self.believe_pictures, self.options.batch, available_cores())
+
+    def report(self) -> dict[str, Any]:
+        return {}
+
+    def close(self) -> None:
+        pass
+
+    def _decoded(self, photo: Photo) -> NDArray[np.uint8]:
+        return decode_rgb(photo.path, max_size=self.pictures.wanted_px())
 
     def believe_pictures(self, pictures: Sequence[NDArray[np.uint8]]) -> list[tuple[Belief, PriorGuess] | None]:
         """The same of upright pictures (H, W, 3) uint8, of which CLIP sees `batch` at a time."""

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from geoloc_cli.errors import MissingExtra, UsageError, WeightsMissing
+from geoloc_cli.contracts import BatchPrior
+from geoloc_cli.errors import MissingExtra, PhotoNotFound, UsageError, WeightsMissing
 from geoloc_cli.geo.belief import from_components, mode
 from geoloc_cli.geo.earth import haversine_m
 from geoloc_cli.photos.exif import read_photo
@@ -172,10 +173,17 @@ def test_photographs_alone_and_together_and_again_from_the_cache(
     assert answer is not None
     assert answer[1].name == "geoclip"
     assert "3982 places" in answer[1].rationale
-    together = ours.believe_pictures([picture(seed=1), picture(140, 100)])
-    assert together[1] is not None
-    assert together[1][0].spread == pytest.approx(answer[0].spread, abs=1e-3)
-    assert haversine_m(together[1][1].lat, together[1][1].lon, answer[1].lat, answer[1].lon) < 1_000.0
+    Image.fromarray(picture(seed=1)).save(tmp_path / "other.png")
+    photos = [read_photo(str(tmp_path / name)) for name in ("other.png", "other.png", "photo.png")]
+    photos[1] = replace(photos[1], path=str(tmp_path / "gone.png"))
+    assert isinstance(ours, BatchPrior)
+    (_, other), (_, gone), (photo, together) = ours.believe_all(photos)
+    assert photo == photos[2]
+    assert isinstance(gone, PhotoNotFound)
+    assert isinstance(together, tuple)
+    assert together[0].spread == pytest.approx(answer[0].spread, abs=1e-3)
+    assert haversine_m(together[1].lat, together[1].lon, answer[1].lat, answer[1].lon) < 1_000.0
+    assert other != together
     entries = sorted(folder.rglob("*.npz"))
     again = GeoClipPrior(options)
     assert again.believe(read_photo(str(tmp_path / "photo.png"))) == answer
