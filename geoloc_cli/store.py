@@ -10,7 +10,9 @@ import hashlib
 import io
 import json
 import os
+import threading
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +62,7 @@ class Store:
         self._folder = Path(folder)
         self._largest_bytes = largest_bytes
         self._bytes: int | None = None
+        self._counting = threading.Lock()
 
     def get(self, key: str) -> dict[str, NDArray[Any]] | None:
         """The arrays of an entry, or None."""
@@ -95,9 +98,10 @@ class Store:
             with contextlib.suppress(OSError):
                 temporary.unlink()
             return
-        self._bytes = self.size_bytes() if self._bytes is None else self._bytes + len(body)
-        if self._bytes > self._largest_bytes:
-            self._drop_oldest()
+        with self._counting:  # by many threads, of which one looks through the folder
+            self._bytes = self.size_bytes() if self._bytes is None else self._bytes + len(body)
+            if self._bytes > self._largest_bytes:
+                self._drop_oldest()
 
     def size_bytes(self) -> int:
         """What all the entries take."""
@@ -106,14 +110,12 @@ class Store:
     def _path(self, key: str) -> Path:
         return self._folder / key[:2] / f"{key}.npz"
 
-    def _entries(self) -> list[tuple[int, int, Path]]:
+    def _entries(self) -> Iterator[tuple[int, int, Path]]:
         """Date of the last use, size and path of each entry; another process may be dropping some."""
-        found = []
         for path in self._folder.glob("??/*.npz"):
             with contextlib.suppress(OSError):
                 status = path.stat()
-                found.append((status.st_mtime_ns, status.st_size, path))
-        return found
+                yield status.st_mtime_ns, status.st_size, path
 
     def _drop_oldest(self) -> None:
         entries = sorted(self._entries())
