@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,6 +65,22 @@ def test_items_are_taken_as_they_are_needed_and_an_early_end_leaves_no_process()
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+def test_a_result_that_is_there_waits_for_one_item_at_most() -> None:
+    """Items are slow in coming, as those are that a model is asked about; workers have long been done with theirs."""
+    taken = 0
+
+    def slow() -> Iterator[int]:
+        nonlocal taken
+        for item in range(18):
+            time.sleep(0.06)
+            taken += 1
+            yield item
+
+    lead = [taken - item for _, item, _, _ in LocalPool(2)("workers:build_tagger", {"tag": ""}, slow())]
+    # While the workers start, six are taken; afterwards it is the item, the next, and one whose worker is at it.
+    assert max(lead[8:]) <= 3
 
 
 def test_a_refusal_while_building_reaches_the_caller_as_it_is() -> None:
