@@ -73,8 +73,8 @@ def test_a_result_that_is_there_waits_for_one_item_at_most() -> None:
 
     def slow() -> Iterator[int]:
         nonlocal taken
-        for item in range(18):
-            time.sleep(0.06)
+        for item in range(14):
+            time.sleep(0.05)
             taken += 1
             yield item
 

@@ -133,20 +133,18 @@ def test_answers_are_those_of_the_workers_in_the_order_of_the_priors(photos: lis
 def test_a_photo_is_located_with_what_was_said_and_without_it(town: SmallTown, tmp_path: Path) -> None:
     path = str(tmp_path / "fails.jpg")
     shutil.copy(town.queries[0].path, path)
-    (fix,) = locate_photos(town.index, [path], LocateOptions(), LocalPool(1), priors=["batched"])
+    (fix,) = locate_photos(town.index, [path], LocateOptions(top_k=2), LocalPool(1), priors=["batched"])
     assert isinstance(fix, Fix)
     assert fix.stage == "rerank"
     assert fix.priors[0].rationale == "failed: the server is gone"
 
 
-@pytest.mark.parametrize("solver", [None, "poselib", "torch"])
-def test_what_was_said_arrives_whatever_is_done_about_poses(town: SmallTown, solver: str | None) -> None:
-    """By none, with them one by one, and with those of many together; a stranger's is not even tried."""
-    if solver == "torch":
-        pytest.importorskip("torch")
-    stage = stage_spec(None, None, solver) if solver else None
+def test_what_was_said_arrives_where_many_poses_are_worked_out_together(town: SmallTown) -> None:
+    """A stranger's is not even tried."""
+    pytest.importorskip("torch")
+    stage, options = stage_spec(None, None, "torch"), LocateOptions(top_k=1)
     asked = [town.strangers[0].path]
-    (fix,) = locate_photos(town.index, asked, LocateOptions(), LocalPool(1), priors=["batched"], pose=stage)
+    (fix,) = locate_photos(town.index, asked, options, LocalPool(1), priors=["batched"], pose=stage)
     assert isinstance(fix, Fix)
     assert (fix.stage, fix.lat, fix.priors[0].name) == ("prior", LYON[0], "batched")
 
@@ -196,13 +194,13 @@ def test_the_time_that_the_run_waited_counts_for_the_prior(photos: list[str], mo
 
     def paths() -> Iterator[str]:
         for path in (photos[0], photos[5]):
-            time.sleep(0.1)  # it takes as long to come by a path, which is none of the prior's affairs
+            time.sleep(0.25)  # it takes as long to come by a path, which is none of the prior's affairs
             yield path
 
     fixes = list(ask_photos(paths(), ["batched"], LocalPool(1)))
     waited = [fix.timing_ms["prior"] for fix in fixes if isinstance(fix, Fix)]
     assert len(waited) == 2
-    assert all(50.0 <= ms < 100.0 for ms in waited)
+    assert all(50.0 <= ms < 200.0 for ms in waited)
 
 
 def test_nothing_is_read_here_where_no_prior_is_asked_here(photos: list[str]) -> None:
