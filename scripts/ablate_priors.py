@@ -6,10 +6,10 @@ Streets in 400 cities about the world; every fourth city looks much like one on 
 city like each other. Priors of known error are asked: right to 25 km, off by 25 km and sure of 10, on a wrong continent
 with confidence, and of three modes, one of them right. The answer is the place of the first candidate, before any is
 verified, and after: a candidate within 100 m of the truth is then verified four times of five, any other once in 2000.
-Printed are shares of answers within 1, 25 and 200 km: of the prior alone, of a search of everything, of one bounded by
-the prior, a fifth of it outside, and everywhere where nothing was verified, and re-ranked by each formula; then sweeps
-of the weights in `linear` and in `belief`. Goals: bounded and re-ranked beats both alone where the prior is right, and loses a point at
-most to the search alone where it is wrong.
+Printed are shares of answers within 1, 25 and 200 km: of the prior alone, of a search of everything, of one bounded
+by the prior, a fifth of it outside, and everywhere where nothing was verified, and re-ranked by each formula; then
+sweeps of the weights in `linear` and in `belief`. Goals: bounded and re-ranked beats both alone where the prior is
+right, and loses a point at most to the search alone where it is wrong.
 """
 
 from __future__ import annotations
