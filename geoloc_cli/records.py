@@ -71,7 +71,7 @@ def from_record(record: dict[str, Any]) -> Fix | Failure:
             belief=Belief(tuple(Component(**c) for c in record["belief"]), record["spread"]),
             reason=record["reason"],
             candidates=tuple(Candidate(**c) for c in record["candidates"]),
-            pose=_pose_from_record(record["pose"]) if record["pose"] else None,
+            pose=pose_from_record(record["pose"]) if record["pose"] else None,
             priors=tuple(PriorGuess(**p) for p in record["priors"]),
             search=Searched(**record["search"]) if record.get("search") else None,
             timing_ms=dict(record["timing_ms"]),
@@ -110,7 +110,7 @@ def _pose_record(pose: Pose) -> dict[str, Any]:
     return {name: list(v) if isinstance(v, tuple) else v for name, v in (head | values).items()}
 
 
-def _pose_from_record(record: dict[str, Any]) -> Pose:
+def pose_from_record(record: dict[str, Any]) -> Pose:
     values = dict(record)
     values |= values.pop("cam_from_map")
     fields: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}

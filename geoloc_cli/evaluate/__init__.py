@@ -1,0 +1,1 @@
+"""How good answers are: predictions and truth read, matched, doubted and scored."""
