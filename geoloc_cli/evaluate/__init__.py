@@ -1,1 +1,1 @@
-"""How good answers are: predictions and truth read, matched, doubted and scored."""
+"""How good answers are, by the measures of the field."""

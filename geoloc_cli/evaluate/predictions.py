@@ -69,6 +69,6 @@ def _read_table(path: str, table: Table, found: Mapping[str, int]) -> Prediction
 
 def as_names(cells: Sequence[Any]) -> Sequence[str]:
     """Names as text; whole numbers of JSON as they are written, and an empty text where there is none."""
-    if all(type(cell) is str for cell in cells):
+    if set(map(type, cells)) == {str}:
         return cells
     return ["" if cell is None else str(cell) for cell in cells]
