@@ -8,6 +8,7 @@ from __future__ import annotations
 import codecs
 import io
 import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, TextIO
@@ -38,21 +39,26 @@ def open_text(path: str) -> Iterator[tuple[TextIO, list[Diagnosis]]]:
     """The file's text with its line ends as they are, and a note where it is not UTF-8.
 
     It is decoded once to find out, then again as it is read, so that a large file is never in memory whole. Raises
-    UsageError where there is no such file, or what it holds is no text.
+    UsageError where there is no such file, or what it holds is no text. `-` is standard input, which is read whole.
     """
     name = shown(path)
     if os.path.isdir(path):
         raise UsageError(f"{name} is a folder; give a file of rows: CSV, TSV, JSON, JSONL or GeoJSON.")
-    try:
-        file = open(path, "rb")  # noqa: SIM115
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UsageError(f"{name} cannot be read ({reason}); check the name.") from error
-    with file:
+    with _opened(path) as file:
         encoding, notes = _encoding(name, file)
         file.seek(0)
         with io.TextIOWrapper(file, encoding=encoding, newline="") as text:
             yield text, notes
+
+
+def _opened(path: str) -> BinaryIO:
+    if path == "-":
+        return io.BytesIO(sys.stdin.buffer.read())
+    try:
+        return open(path, "rb")
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"{shown(path)} cannot be read ({reason}); check the name.") from error
 
 
 def _encoding(name: str, file: BinaryIO) -> tuple[str, list[Diagnosis]]:

@@ -30,7 +30,7 @@ _NO_ROW, _SEVERAL = -1, -2
 class Joined:
     """T true places and what was predicted of each.
 
-    `row` (T,) is the row of a truth's prediction, -1 where there is none. `matched` counts them by way of matching.
+    `row` (T,) is the row of a truth's prediction, -1 where there is none, and `way` (T,) how it was found, in `WAYS`.
     `extra` are the rows of predictions of which the truth knows nothing, `repeated` those whose name came before (the
     first counts), and `ambiguous` those whose name would fit several truths, or shares the one it fits.
     """
@@ -38,7 +38,7 @@ class Joined:
     predictions: Predictions
     truth: Truth
     row: Ints
-    matched: Mapping[str, int]
+    way: Ints
     extra: Ints
     repeated: Ints
     ambiguous: Ints
@@ -50,6 +50,12 @@ class Joined:
     def missing(self) -> Ints:
         """The truths without a prediction, which count as wrong."""
         return np.flatnonzero(self.row == _NO_ROW)
+
+    @property
+    def matched(self) -> dict[str, int]:
+        """How many were found in each way, those ways left out in which none was."""
+        counts = {way: int(np.count_nonzero(self.way == number)) for number, way in enumerate(WAYS)}
+        return {way: count for way, count in counts.items() if count}
 
     def of_truth(self, column: Floats) -> Floats:
         """A column of the predictions (N,) in the truth's order (T,), NaN where there is no prediction."""
@@ -78,25 +84,24 @@ def join(predictions: Predictions, truth: Truth) -> Joined:
     photos = predictions.photos
     first = dict(zip(reversed(photos), range(len(photos) - 1, -1, -1), strict=True))
     row = np.fromiter((first.get(name, _NO_ROW) for name in truth.photos), np.int64, len(truth))
-    matched = {"name": int(np.count_nonzero(row != _NO_ROW))}
+    found_by = np.where(row != _NO_ROW, 0, _NO_ROW)
     repeated = _repeated(photos, first)
     used = np.zeros(len(photos), bool)
     used[row[row != _NO_ROW]] = True
     used[repeated] = True
     used[[index for name, index in first.items() if not name]] = True
     ambiguous: set[int] = set()
-    for way in WAYS[1:]:
+    for number, way in enumerate(WAYS[1:], 1):
         left, open_truths = np.flatnonzero(~used).tolist(), np.flatnonzero(row == _NO_ROW).tolist()
         if not left or not open_truths:
             break
         pairs, unsure = _loosely(way, photos, left, truth.photos, open_truths)
         for here, there in pairs:
-            row[there] = here
+            row[there], found_by[there] = here, number
             used[here] = True
         ambiguous |= unsure
-        matched[way] = len(pairs)
     ambiguous -= set(row.tolist())
-    if not sum(matched.values()):
+    if np.all(row == _NO_ROW):
         raise UsageError(
             f"No photograph of {shown(predictions.path)} ({_examples(photos)}) is named in {shown(truth.path)} "
             f"({_examples(truth.photos)}); name the columns that hold the same names, as in --columns photo=NAME "
@@ -107,7 +112,7 @@ def join(predictions: Predictions, truth: Truth) -> Joined:
         predictions,
         truth,
         row,
-        {way: count for way, count in matched.items() if count},
+        found_by,
         extra=np.flatnonzero(~used),
         repeated=repeated,
         ambiguous=np.array(sorted(ambiguous), np.int64),
