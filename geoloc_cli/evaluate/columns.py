@@ -13,18 +13,7 @@ from geoloc_cli.photos.opening import shown
 Role = Literal["predictions", "truth"]
 
 _LAT = ("lat", "latitude", "lat_deg", "latitude_deg", "gps_lat", "gps_latitude", "gpslatitude")
-_LON = (
-    "lon",
-    "lng",
-    "long",
-    "longitude",
-    "lon_deg",
-    "longitude_deg",
-    "gps_lon",
-    "gps_lng",
-    "gps_long",
-    "gps_longitude",
-)
+_LON = ("lon", "lng", "long", "longitude", "lon_deg", "longitude_deg", "gps_lon", "gps_longitude", "gpslongitude")
 
 # Names in order of preference: of those that stand together, a header may hold one alone.
 _NAMES: dict[str, tuple[tuple[str, ...], ...]] = {

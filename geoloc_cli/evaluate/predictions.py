@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 
 from geoloc_cli.errors import UsageError
-from geoloc_cli.evaluate.columns import find_columns
 from geoloc_cli.evaluate.documents import JsonTable
 from geoloc_cli.evaluate.fixes import read_fixes
 from geoloc_cli.evaluate.numbers import NumberColumn
 from geoloc_cli.evaluate.predicted import NUMBERS, Predictions
-from geoloc_cli.evaluate.tables import Table, open_table
+from geoloc_cli.evaluate.tables import Table, columns_of, open_table
 from geoloc_cli.photos.opening import shown
 
 _NEEDED = ("photo", "lat", "lon")
@@ -30,9 +29,7 @@ def read_predictions(path: str, columns: Mapping[str, str] | None = None) -> Pre
         if isinstance(table, JsonTable) and not columns and table.head and "schema" in table.head[0]:
             return read_fixes(path, table)
         needed = ("photo", "lat", "lon")
-        found = find_columns(
-            path, table.header, "predictions", columns or {}, needed, ("radius_m", "confidence", "stage")
-        )
+        found = columns_of(path, table, "predictions", columns or {}, needed, ("radius_m", "confidence", "stage"))
         return _read_table(path, table, found)
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any, Protocol, TextIO
 
 from geoloc_cli.errors import UsageError
+from geoloc_cli.evaluate.columns import Role, find_columns
 from geoloc_cli.evaluate.diagnosis import Diagnosis
 from geoloc_cli.evaluate.documents import JsonTable, json_rows, looks_like_json
 from geoloc_cli.evaluate.encoding import open_text
@@ -49,6 +50,17 @@ def open_table(path: str) -> Iterator[Table]:
             yield JsonTable(path, json_rows(path, text, notes), notes)
         else:
             yield csv_table(path, text, notes)
+
+
+def columns_of(
+    path: str, table: Table, role: Role, named: Mapping[str, str], needed: Sequence[str], optional: Sequence[str]
+) -> dict[str, int]:
+    """The columns of a table by key, as `find_columns` has it; where it has no header, its error says so first."""
+    try:
+        return find_columns(path, table.header, role, named, needed, optional)
+    except UsageError as error:
+        headless = [note.sentence for note in table.notes if note.code == "no_header"]
+        raise UsageError(" ".join([*headless, str(error)])) from error
 
 
 @dataclass(slots=True)

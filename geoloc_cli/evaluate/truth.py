@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoloc_cli.errors import PhotoError, UsageError
-from geoloc_cli.evaluate.columns import find_columns
 from geoloc_cli.evaluate.diagnosis import Diagnosis
 from geoloc_cli.evaluate.numbers import NumberColumn, Unread
 from geoloc_cli.evaluate.predictions import as_names
-from geoloc_cli.evaluate.tables import Table, open_table
+from geoloc_cli.evaluate.tables import Table, columns_of, open_table
 from geoloc_cli.photos.exif import read_photo
 from geoloc_cli.photos.opening import shown
 from geoloc_cli.photos.scan import find_photos
@@ -70,7 +69,7 @@ def read_truth(path: str, columns: Mapping[str, str] | None = None) -> Truth:
     if os.path.isdir(path):
         return _of_photographs(path)
     with open_table(path) as table:
-        found = find_columns(path, table.header, "truth", columns or {}, _NEEDED, ("alt_m", "heading_deg", "taken_at"))
+        found = columns_of(path, table, "truth", columns or {}, _NEEDED, ("alt_m", "heading_deg", "taken_at"))
         return _of_table(path, table, found)
 
 
