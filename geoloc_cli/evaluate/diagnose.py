@@ -36,7 +36,11 @@ def _answers(joined: Joined) -> Iterator[Diagnosis]:
     """Predictions that hold no answer, with the reasons that our own records give."""
     predictions = joined.predictions
     found = joined.row[joined.row >= 0]
-    without = found[np.isnan(predictions.lat[found]) | np.isnan(predictions.lon[found])]
+    no_place = np.isnan(predictions.lat) | np.isnan(predictions.lon)
+    for unread in predictions.unread.values():
+        # Texts are told of already.
+        no_place[list(unread.first)] = False
+    without = found[no_place[found]]
     if not len(without):
         return
     reasons = ""

@@ -113,7 +113,11 @@ def _no_place(joined: Joined) -> Iterator[Diagnosis]:
     unread = [predictions.unread[key].nan for key in ("lat", "lon") if key in predictions.unread]
     if any(unread):
         rows = max(unread)
-        yield Diagnosis("nan", f"nan for lat or lon, counted as wrong: {rows} rows.", {"rows": rows})
+        yield Diagnosis(
+            "nan",
+            f"Written nan where lat or lon is: {rows} rows; leave them empty where there is no answer.",
+            {"rows": rows},
+        )
     infinite = np.isinf(lat) | np.isinf(lon)
     if np.any(infinite):
         rows = int(np.count_nonzero(infinite))

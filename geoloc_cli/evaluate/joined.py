@@ -89,7 +89,8 @@ def join(predictions: Predictions, truth: Truth) -> Joined:
     used = np.zeros(len(photos), bool)
     used[row[row != _NO_ROW]] = True
     used[repeated] = True
-    used[[index for name, index in first.items() if not name]] = True
+    if "" in first:
+        used[[index for index, name in enumerate(photos) if not name]] = True
     ambiguous: set[int] = set()
     for number, way in enumerate(WAYS[1:], 1):
         left, open_truths = np.flatnonzero(~used).tolist(), np.flatnonzero(row == _NO_ROW).tolist()
@@ -122,7 +123,7 @@ def join(predictions: Predictions, truth: Truth) -> Joined:
 def _repeated(photos: Sequence[str], first: Mapping[str, int]) -> Ints:
     if len(first) == len(photos):
         return np.empty(0, np.int64)
-    return np.array([row for row, name in enumerate(photos) if name and first[name] != row], np.int64)
+    return np.array([index for index, name in enumerate(photos) if name and first[name] != index], np.int64)
 
 
 def _loosely(

@@ -70,7 +70,8 @@ def score(predictions: str, truth: Truth | None, columns: Mapping[Role, Mapping[
     except UsageError as error:
         raise UsageError(f"{error} Or give the truth's file with --truth.") from error
     joined = join(read, true)
-    if truth is None and np.array_equal(joined.of_truth(read.lat), true.lat):
+    lat, lon = joined.of_truth(read.lat), joined.of_truth(read.lon)
+    if truth is None and np.array_equal(lat, true.lat) and np.array_equal(lon, true.lon):
         raise UsageError(
             f"{shown(predictions)} has one place a row, which cannot be truth and prediction both; "
             "give the truth with --truth FILE, or name its columns, as in --columns truth.lat=NAME."

@@ -145,7 +145,9 @@ def _optional(found: Mapping[str, int]) -> list[int]:
 
 def _check(path: str, first: int, photos: list[str], lat: Floats, lon: Floats, unread: Mapping[str, Unread]) -> None:
     """Raises UsageError where a row states something that is no place on the Earth."""
-    wrong = dict(_texts(unread))
+    wrong: dict[int, str] = {}
+    for row, words in _texts(unread):
+        wrong.setdefault(row, words)
     half = np.isnan(lat) != np.isnan(lon)
     off = ~half & ~np.isnan(lat) & ~((np.abs(lat) <= 90.0) & (np.abs(lon) <= 180.0))
     for row in np.flatnonzero(half)[:_LISTED]:
