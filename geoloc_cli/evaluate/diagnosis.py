@@ -19,3 +19,8 @@ class Diagnosis:
 
     def as_json(self) -> dict[str, object]:
         return {"code": self.code, "sentence": self.sentence, "figures": dict(self.figures)}
+
+
+def counted(number: int, noun: str) -> str:
+    """So many of them, in the plural where it is not one."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from geoloc_cli.evaluate.diagnosis import Diagnosis
+from geoloc_cli.evaluate.diagnosis import Diagnosis, counted
 from geoloc_cli.evaluate.joined import WAYS, Joined
 from geoloc_cli.photos.opening import shown
 
@@ -35,13 +35,13 @@ def doubtful_names(joined: Joined) -> Iterator[Diagnosis]:
     if len(unsure):
         listed = _some([photos[row] for row in unsure[:2]], len(unsure))
         sentence = (
-            f"Names that fit several photographs, or share the one they fit, not counted: {len(unsure)} predictions "
-            f"({listed}); give names with their folders."
+            "Names that fit several photographs, or share the one they fit, not counted: "
+            f"{counted(len(unsure), 'prediction')} ({listed}); give names with their folders."
         )
         yield Diagnosis("ambiguous", sentence, {"rows": len(unsure)})
     unnamed = photos.count("")
     if unnamed:
-        yield Diagnosis("unnamed", f"Without a name, and not counted: {unnamed} predictions.", {"rows": unnamed})
+        yield Diagnosis("unnamed", f"Without a name, not counted: {counted(unnamed, 'prediction')}.", {"rows": unnamed})
     for number, words in enumerate(_LOOSELY, 1):
         rows = np.flatnonzero(joined.way == number)
         if len(rows):
@@ -63,7 +63,7 @@ def _repeated(joined: Joined) -> Diagnosis:
     other = int(np.count_nonzero(~same))
     listed = _some([predictions.photos[row] for row in rows[:2]], len(rows))
     tail = f"{other} of them say another place" if other else "they say the same places"
-    sentence = f"Repeated names, of which the first counts: {len(rows)} rows ({listed}); {tail}."
+    sentence = f"Repeated names, of which the first counts: {counted(len(rows), 'row')} ({listed}); {tail}."
     return Diagnosis("duplicates", sentence, {"rows": len(rows), "other_place": other})
 
 

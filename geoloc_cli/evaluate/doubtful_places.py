@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloc_cli.evaluate.diagnosis import Diagnosis
+from geoloc_cli.evaluate.diagnosis import Diagnosis, counted
 from geoloc_cli.evaluate.joined import Joined
 from geoloc_cli.evaluate.misread import Guess, errors_as_written, guess
 from geoloc_cli.evaluate.numbers import Unread
@@ -115,13 +115,13 @@ def _no_place(joined: Joined) -> Iterator[Diagnosis]:
         rows = max(unread)
         yield Diagnosis(
             "nan",
-            f"Written nan where lat or lon is: {rows} rows; leave them empty where there is no answer.",
+            f"Written nan where lat or lon is: {counted(rows, 'row')}; leave them empty where there is no answer.",
             {"rows": rows},
         )
     infinite = np.isinf(lat) | np.isinf(lon)
     if np.any(infinite):
         rows = int(np.count_nonzero(infinite))
-        yield Diagnosis("infinite", f"inf for lat or lon, counted as wrong: {rows} rows.", {"rows": rows})
+        yield Diagnosis("infinite", f"inf for lat or lon, counted as wrong: {counted(rows, 'row')}.", {"rows": rows})
     off = np.flatnonzero(np.isfinite(lat) & np.isfinite(lon) & ((np.abs(lat) > 90.0) | (np.abs(lon) > 180.0)))
     if len(off):
         row = off[0]
@@ -133,9 +133,7 @@ def _no_place(joined: Joined) -> Iterator[Diagnosis]:
     far &= joined.errors_m() > _ZERO_AWAY_M
     if np.any(far):
         rows = int(np.count_nonzero(far))
-        sentence = (
-            f"(0, 0), in the sea off Ghana, counted as wrong: {rows} answers; if no answer is meant, leave them empty."
-        )
+        sentence = f"(0, 0), in the sea off Ghana, counted as wrong: {counted(rows, 'answer')}; if no answer is meant, leave them empty."
         yield Diagnosis("null_island", sentence, {"rows": rows})
 
 

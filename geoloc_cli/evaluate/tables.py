@@ -11,7 +11,7 @@ from typing import Any, Protocol, TextIO
 
 from geoloc_cli.errors import UsageError
 from geoloc_cli.evaluate.columns import Role, find_columns
-from geoloc_cli.evaluate.diagnosis import Diagnosis
+from geoloc_cli.evaluate.diagnosis import Diagnosis, counted
 from geoloc_cli.evaluate.documents import JsonTable, json_rows, looks_like_json
 from geoloc_cli.evaluate.encoding import open_text
 from geoloc_cli.photos.opening import shown
@@ -92,10 +92,7 @@ class CsvTable:
                 f"{shown(self.path)} is not CSV after row {row} ({error}); is a quotation mark left open?"
             ) from error
         if self.short:
-            words = "row has" if self.short == 1 else "rows have"
-            sentence = (
-                f"{shown(self.path)}: {self.short} {words} fewer columns than the header; the rest counts as empty."
-            )
+            sentence = f"{shown(self.path)}: {counted(self.short, 'row')} without all columns of the header; the rest counts as empty."
             self.notes.append(Diagnosis("short_rows", sentence, {"rows": self.short}))
 
     def _mended(self, rows: list[list[str]], first: int) -> Iterator[list[str]]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoloc_cli.errors import PhotoError, UsageError
-from geoloc_cli.evaluate.diagnosis import Diagnosis
+from geoloc_cli.evaluate.diagnosis import Diagnosis, counted
 from geoloc_cli.evaluate.numbers import NumberColumn, Unread
 from geoloc_cli.evaluate.predictions import as_names
 from geoloc_cli.evaluate.tables import Table, columns_of, open_table
@@ -95,9 +95,7 @@ def _of_photographs(folder: str) -> Truth:
         )
     notes = []
     if without or failed:
-        sentence = (
-            f"{shown(folder)}: {without} photographs say no position, {failed} cannot be read; none of them counts."
-        )
+        sentence = f"{shown(folder)}: not counted are {counted(without, 'photograph')} without a position and {failed} that cannot be read."
         notes.append(Diagnosis("no_truth", sentence, {"without": without, "unreadable": failed}))
     lat, lon, alt_m, heading_deg = np.array(places, np.float64).T
     return Truth(folder, photos, lat, lon, alt_m, heading_deg, times, tuple(notes))
@@ -123,7 +121,7 @@ def _of_table(path: str, table: Table, found: Mapping[str, int]) -> Truth:
         raise UsageError(f"{shown(path)} holds no row with a place; was what should write it interrupted?")
     if not placed.all():
         without = int(np.count_nonzero(~placed))
-        sentence = f"{shown(path)}: {without} of {len(photos)} rows have no place and do not count."
+        sentence = f"{shown(path)}: not counted are {without} of {len(photos)} rows, which have no place."
         notes.append(Diagnosis("no_truth", sentence, {"rows": without}))
     kept = _once(path, table.first_row, photos, lat, lon, np.flatnonzero(placed), notes)
     times = times or [None] * len(photos)
@@ -193,11 +191,13 @@ def _once(
         row, other = int(rows[contrary[0]]), int(owner[contrary[0]])
         raise UsageError(
             f"{shown(path)} says two places of {shown(photos[row])} (rows {other + first} and {row + first}), and of "
-            f"{len(contrary)} rows in all; a photograph has one place: remove the wrong rows, or name the column that "
+            f"{counted(len(contrary), 'row')} in all; a photograph has one place: remove the wrong rows, or name the column that "
             "tells photographs apart with --columns truth.photo=NAME."
         )
     kept: NDArray[np.int64] = rows[owner == rows]
     twice = len(rows) - len(kept)
-    sentence = f"{shown(path)}: {twice} rows repeat a photograph with the same place and do not count twice."
+    sentence = (
+        f"{shown(path)}: not counted twice: {counted(twice, 'row')} that repeat a photograph with the same place."
+    )
     notes.append(Diagnosis("truth_repeated", sentence, {"rows": twice}))
     return kept

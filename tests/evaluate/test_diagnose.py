@@ -207,7 +207,7 @@ def test_rows_that_are_no_place_are_counted_by_kind() -> None:
     lat[3:9], lon[3:9] = 0.0, 0.0
     told = found(lat, lon)
     assert set(told) == {"infinite", "off_earth", "null_island"}
-    assert "counted as wrong: 1 rows" in told["infinite"].sentence
+    assert "counted as wrong: 1 row." in told["infinite"].sentence
     assert "2 of 400 places (row 2: lat 123, lon 10)" in told["off_earth"].sentence
     assert told["null_island"].figures == {"rows": 6}
 
@@ -230,7 +230,7 @@ def test_names_that_are_missing_extra_repeated_or_loose_are_told() -> None:
     told = found(LAT, LON, names=names)
     assert "for 3 of 400 photographs, counted as wrong (q/p002.jpg, q/p003.jpg, ...)" in told["missing"].sentence
     assert "1 of 400 predictions (else.jpg)" in told["extra"].sentence
-    assert "1 rows (q/p000.jpg); 1 of them say another place" in told["duplicates"].sentence
+    assert "1 row (q/p000.jpg); 1 of them say another place" in told["duplicates"].sentence
     assert "1 of 400 names (q/p001.png with q/p001.jpg)" in told["matched_by_stem"].sentence
     assert told["unnamed"].figures == {"rows": 1}
     assert set(told) == {"missing", "extra", "duplicates", "matched_by_stem", "unnamed"}

@@ -113,7 +113,7 @@ def test_columns_go_by_number_where_there_is_no_header(tmp_path: Path) -> None:
 def test_short_rows_are_filled_up_and_said(tmp_path: Path) -> None:
     got = read(tmp_path, "photo,lat,lon,radius_m\na.jpg,1,2\nb.jpg,3,4,5\nc.jpg,5,6,,,\n")
     assert (got.lat.tolist(), codes(got)) == ([1.0, 3.0, 5.0], ["short_rows"])
-    assert "1 row has fewer columns than the header" in got.notes[0].sentence
+    assert "1 row without all columns of the header" in got.notes[0].sentence
 
 
 @pytest.mark.parametrize(

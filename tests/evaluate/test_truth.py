@@ -52,7 +52,7 @@ def test_a_folder_of_photographs_tells_by_their_own_gps(tmp_path: Path) -> None:
     assert (got.heading_deg.tolist(), got.taken_at[0]) == ([90.0, 90.0], "2024-01-02T03:04:05")
     assert np.isnan(got.alt_m).all()
     (note,) = got.notes
-    assert "1 photographs say no position, 1 cannot be read" in note.sentence
+    assert "not counted are 1 photograph without a position and 1 that cannot be read" in note.sentence
 
 
 def test_a_folder_without_positions_is_refused(tmp_path: Path) -> None:
