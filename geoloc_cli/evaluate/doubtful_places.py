@@ -133,7 +133,8 @@ def _no_place(joined: Joined) -> Iterator[Diagnosis]:
     far &= joined.errors_m() > _ZERO_AWAY_M
     if np.any(far):
         rows = int(np.count_nonzero(far))
-        sentence = f"(0, 0), in the sea off Ghana, counted as wrong: {counted(rows, 'answer')}; if no answer is meant, leave them empty."
+        said = counted(rows, "answer")
+        sentence = f"(0, 0), in the sea off Ghana, counted as wrong: {said}; where none is meant, leave them empty."
         yield Diagnosis("null_island", sentence, {"rows": rows})
 
 

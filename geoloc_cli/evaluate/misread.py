@@ -24,6 +24,7 @@ _DROP_OF_FEW, _FEW, _LEAST = 10.0, 9, 3
 _SIGMAS = 3.0
 # Part of the rows are misread where so many come this much nearer, and many more than answers to other photographs do.
 _NEARER, _SHARE, _ROWS, _BEYOND_CHANCE = 10.0, 0.03, 5, 3.0
+_ELSEWHERE_M, _ENOUGH_ELSEWHERE = 1e6, 0.2
 _WITHIN_GRID = 0.9
 _LARGEST_MINUTES = 0.6 + 1e-9
 _MERCATOR_RADIUS_M = 6378137.0
@@ -100,11 +101,12 @@ def _explains(before: Floats, after: Floats) -> bool:
 def _of_part(before: Floats, lat: Floats, lon: Floats, true_lat: Floats, true_lon: Floats) -> Guess | None:
     """The misreading of some rows alone, the one that explains the most of them.
 
-    How many come nearer by chance is told by the answers to other photographs, each read both ways.
+    How many come nearer by chance is told by the answers to other photographs, taken elsewhere, each read both ways.
     """
     best: Guess | None = None
     shift = len(lat) // 2
     others = np.roll(true_lat, shift), np.roll(true_lon, shift)
+    elsewhere = haversine_m(true_lat, true_lon, *others) > _ELSEWHERE_M
     before_others = errors_as_written(lat, lon, *others)
     for way in _SOME_ROWS:
         misread = way(lat, lon)
@@ -113,11 +115,12 @@ def _of_part(before: Floats, lat: Floats, lon: Floats, true_lat: Floats, true_lo
         after = errors_as_written(misread.lat, misread.lon, true_lat, true_lon)
         nearer = _far_nearer(before, after)
         by_chance = _far_nearer(before_others, errors_as_written(misread.lat, misread.lon, *others))
-        rows, chance = int(np.count_nonzero(nearer)), int(np.count_nonzero(by_chance))
-        if rows < max(_ROWS, _SHARE * len(lat), _BEYOND_CHANCE * chance) or (best is not None and rows <= best.rows):
-            continue
-        medians = float(np.median(before[nearer])), float(np.median(after[nearer]))
-        best = Guess(misread.code, misread.words, *medians, rows, len(lat))
+        chance = float(np.mean(by_chance[elsewhere])) if np.mean(elsewhere) > _ENOUGH_ELSEWHERE else 0.0
+        rows = int(np.count_nonzero(nearer))
+        least = max(_ROWS, max(_SHARE, _BEYOND_CHANCE * chance) * len(lat))
+        if rows >= least and (best is None or rows > best.rows):
+            medians = float(np.median(before[nearer])), float(np.median(after[nearer]))
+            best = Guess(misread.code, misread.words, *medians, rows, len(lat))
     return best
 
 

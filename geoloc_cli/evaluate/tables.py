@@ -92,7 +92,8 @@ class CsvTable:
                 f"{shown(self.path)} is not CSV after row {row} ({error}); is a quotation mark left open?"
             ) from error
         if self.short:
-            sentence = f"{shown(self.path)}: {counted(self.short, 'row')} without all columns of the header; the rest counts as empty."
+            short = counted(self.short, "row")
+            sentence = f"{shown(self.path)}: {short} without all columns of the header; the rest counts as empty."
             self.notes.append(Diagnosis("short_rows", sentence, {"rows": self.short}))
 
     def _mended(self, rows: list[list[str]], first: int) -> Iterator[list[str]]:

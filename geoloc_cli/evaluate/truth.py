@@ -95,7 +95,8 @@ def _of_photographs(folder: str) -> Truth:
         )
     notes = []
     if without or failed:
-        sentence = f"{shown(folder)}: not counted are {counted(without, 'photograph')} without a position and {failed} that cannot be read."
+        left = f"{counted(without, 'photograph')} without a position and {failed} that cannot be read"
+        sentence = f"{shown(folder)}: not counted are {left}."
         notes.append(Diagnosis("no_truth", sentence, {"without": without, "unreadable": failed}))
     lat, lon, alt_m, heading_deg = np.array(places, np.float64).T
     return Truth(folder, photos, lat, lon, alt_m, heading_deg, times, tuple(notes))
@@ -191,13 +192,11 @@ def _once(
         row, other = int(rows[contrary[0]]), int(owner[contrary[0]])
         raise UsageError(
             f"{shown(path)} says two places of {shown(photos[row])} (rows {other + first} and {row + first}), and of "
-            f"{counted(len(contrary), 'row')} in all; a photograph has one place: remove the wrong rows, or name the column that "
-            "tells photographs apart with --columns truth.photo=NAME."
+            f"{counted(len(contrary), 'row')} in all; a photograph has one place: remove the wrong rows, or name the "
+            "column that tells photographs apart with --columns truth.photo=NAME."
         )
     kept: NDArray[np.int64] = rows[owner == rows]
     twice = len(rows) - len(kept)
-    sentence = (
-        f"{shown(path)}: not counted twice: {counted(twice, 'row')} that repeat a photograph with the same place."
-    )
+    sentence = f"{shown(path)}: counted once: {counted(twice, 'row')} that repeat a photograph with the same place."
     notes.append(Diagnosis("truth_repeated", sentence, {"rows": twice}))
     return kept

@@ -160,6 +160,16 @@ def test_a_misreading_of_some_rows_is_told_with_their_number(code: str, spoil: S
     assert words in diagnosis.sentence
 
 
+def test_part_of_a_town_that_is_swapped_is_told_though_all_of_it_is_near() -> None:
+    lat, lon = 41.03 + RNG.normal(0.0, 0.005, 100), -83.30 + RNG.normal(0.0, 0.005, 100)
+    truth = Truth("t", NAMES[:100], lat, lon, NAN[:100], NAN[:100], [None] * 100)
+    near = destination(lat, lon, RNG.uniform(0.0, 360.0, 100), RNG.exponential(50.0, 100))
+    swapped = part(lambda lat, lon: (lon, lat), slice(0, 20))(*near)
+    told = diagnose(join(Predictions("p", NAMES[:100], *swapped, NAN[:100], NAN[:100]), truth))
+    assert [(diagnosis.code, diagnosis.figures["rows"]) for diagnosis in told] == [("swapped", 20)]
+    assert diagnose(join(Predictions("p", NAMES[:100], *near, NAN[:100], NAN[:100]), truth)) == ()
+
+
 def test_a_few_rows_are_believed_only_where_all_of_them_agree() -> None:
     few = slice(0, 4)
     assert "swapped" in found(LON[few], LAT[few], NAN[few], NAN[few], NAMES[few])

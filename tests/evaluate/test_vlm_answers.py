@@ -48,7 +48,7 @@ def test_errors_and_their_median_are_those_of_the_authors(
 
 
 def test_what_models_really_answer_is_taken_for_a_misreading_in_one_of_eight(realdata: Path) -> None:
-    """One model left the minus of the southern half out, in 28 of its answers; the names are found without flags."""
+    """One model puts 28 northern places into the south; the columns are found without flags."""
     told = {}
     for path in sorted((realdata / "vlm_answers").glob("*.csv")):
         got = join(read_predictions(str(path)), read_truth(str(path)))
