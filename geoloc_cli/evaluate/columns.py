@@ -97,6 +97,12 @@ def find_columns(
     return {key: column for key, column in found.items() if key in wanted}
 
 
+def names_a_place(header: Sequence[str]) -> bool:
+    """Whether a name that is known of latitudes or longitudes is among them."""
+    known = {name for key in ("lat", "lon") for role in _OWN for names in _families(key, role) for name in names}
+    return any(_plain(name) in known for name in header)
+
+
 def _place(path: str, header: Sequence[str], plain: Sequence[str], role: Role) -> dict[str, int]:
     """Latitude and longitude of the first family that has both."""
     for lat_names, lon_names in zip(_families("lat", role), _families("lon", role), strict=True):

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from geoloc_cli.evaluate.diagnosis import Diagnosis
+from geoloc_cli.evaluate.diagnosis import Diagnosis, counted
 from geoloc_cli.evaluate.doubtful_names import doubtful_names
 from geoloc_cli.evaluate.doubtful_places import doubtful_places
 from geoloc_cli.evaluate.joined import Joined
+from geoloc_cli.evaluate.predicted import Predictions
 from geoloc_cli.photos.opening import shown
 
 _REASONS = 3
@@ -26,6 +27,7 @@ def diagnose(joined: Joined) -> tuple[Diagnosis, ...]:
         *doubtful_places(joined),
         *doubtful_names(joined),
         *_answers(joined),
+        *_texts(joined.predictions),
         *_radii(joined),
         *_confidences(joined),
     ]
@@ -37,9 +39,9 @@ def _answers(joined: Joined) -> Iterator[Diagnosis]:
     predictions = joined.predictions
     found = joined.row[joined.row >= 0]
     no_place = np.isnan(predictions.lat) | np.isnan(predictions.lon)
-    for unread in predictions.unread.values():
+    for key in {"lat", "lon"} & predictions.unread.keys():
         # Texts are told of already.
-        no_place[list(unread.first)] = False
+        no_place[list(predictions.unread[key].first)] = False
     without = found[no_place[found]]
     if not len(without):
         return
@@ -51,14 +53,24 @@ def _answers(joined: Joined) -> Iterator[Diagnosis]:
     yield Diagnosis("no_answer", sentence, {"rows": len(without), "of": len(joined)})
 
 
+def _texts(predictions: Predictions) -> Iterator[Diagnosis]:
+    """Radii and confidences that are texts, and so are as good as absent."""
+    for key in ("radius_m", "confidence"):
+        column = predictions.unread.get(key)
+        if column is not None and column.texts:
+            row, text = next(iter(column.first.items()))
+            where = f"row {row + predictions.first_row}: {shown(text[:40])!r}"
+            sentence = f"No number for {key}, counted as absent: {counted(column.texts, 'row')} ({where})."
+            yield Diagnosis(f"{key}_no_number", sentence, {"rows": column.texts})
+
+
 def _radii(joined: Joined) -> Iterator[Diagnosis]:
     """Radii that are no lengths, or a thousand times too small or too large for the errors."""
     radius, errors = joined.of_truth(joined.predictions.radius_m), joined.errors_m()
     wrong = int(np.count_nonzero(radius <= 0.0))
     if wrong:
-        yield Diagnosis(
-            "radius_not_positive", f"{wrong} radii are zero or negative, and hold nothing.", {"rows": wrong}
-        )
+        sentence = f"Zero or negative radius_m, which holds nothing: {counted(wrong, 'row')}."
+        yield Diagnosis("radius_not_positive", sentence, {"rows": wrong})
     known = (radius > 0.0) & np.isfinite(radius) & np.isfinite(errors)
     if np.count_nonzero(known) < _RADII:
         return

@@ -43,18 +43,18 @@ def _misread(joined: Joined) -> Iterator[Diagnosis]:
     """Places that are meant otherwise than they are read, and texts that are no numbers as they stand."""
     lat, lon = joined.of_truth(joined.predictions.lat), joined.of_truth(joined.predictions.lon)
     rows = np.flatnonzero(np.isfinite(lat) & np.isfinite(lon))
-    rows = rows[:: max(1, len(rows) // _SAMPLE)]
-    if len(rows):
-        found = guess(lat[rows], lon[rows], joined.truth.lat[rows], joined.truth.lon[rows])
+    picked = rows[:: max(1, len(rows) // _SAMPLE)]
+    if len(picked):
+        found = guess(lat[picked], lon[picked], joined.truth.lat[picked], joined.truth.lon[picked])
         if found is not None:
-            yield _said(found)
+            yield _said(found, "answers" if len(picked) == len(rows) else "evenly picked answers")
     unread = joined.predictions.unread
     texts = {key: unread[key] for key in ("lat", "lon") if key in unread and unread[key].texts}
     if texts:
         yield _texts(joined, texts)
 
 
-def _said(found: Guess) -> Diagnosis:
+def _said(found: Guess, answers: str) -> Diagnosis:
     figures: dict[str, float | int | str] = {"after_m": found.after_m, "rows": found.rows, "of": found.of}
     if np.isfinite(found.before_m):
         figures["before_m"] = found.before_m
@@ -62,7 +62,7 @@ def _said(found: Guess) -> Diagnosis:
     if found.rows < found.of:
         before = fall if np.isfinite(found.before_m) else f"to {distance(found.after_m)} from nowhere on the Earth"
         sentence = (
-            f"In {found.rows} of {found.of} answers the median error drops {before} if {found.words}; "
+            f"In {found.rows} of {found.of} {answers} the median error drops {before} if {found.words}; "
             "in the others it does not."
         )
     elif np.isfinite(found.before_m):

@@ -10,7 +10,7 @@ from itertools import chain, islice
 from typing import Any, Protocol, TextIO
 
 from geoloc_cli.errors import UsageError
-from geoloc_cli.evaluate.columns import Role, find_columns
+from geoloc_cli.evaluate.columns import Role, find_columns, names_a_place
 from geoloc_cli.evaluate.diagnosis import Diagnosis, counted
 from geoloc_cli.evaluate.documents import JsonTable, json_rows, looks_like_json
 from geoloc_cli.evaluate.encoding import open_text
@@ -119,7 +119,7 @@ class CsvTable:
 def csv_table(path: str, text: TextIO, notes: list[Diagnosis]) -> CsvTable:
     """The table of separated values, by the separator that cuts its first line into the most parts.
 
-    A first line that holds a number is no header.
+    A first line that holds a number, and names no latitude or longitude, is no header.
     """
     try:
         line = next((line for line in text if line.strip()), "")
@@ -135,7 +135,7 @@ def csv_table(path: str, text: TextIO, notes: list[Diagnosis]) -> CsvTable:
             f"{shown(path)} has one column alone, {shown(header[0][:60])!r}; "
             "separate its columns by commas, semicolons or tabs, and name them in its first line."
         )
-    if not any(_is_number(name) for name in header):
+    if names_a_place(header) or not any(_is_number(name) for name in header):
         return CsvTable(path, header, 2, rows, notes)
     sentence = (
         f"{shown(path)} has no header: its first line, {shown(delimiter.join(header)[:60])!r}, holds a number; "

@@ -210,6 +210,26 @@ def test_texts_are_shown_and_read_for_a_guess_alone(lat: list[str], lon: list[st
     assert set(told) == {code}
 
 
+def test_radii_that_are_texts_count_as_absent_and_are_told() -> None:
+    column = NumberColumn()
+    column.add(["1.5 km", *["100"] * 399])
+    radius, unread = column.done()
+    predictions = Predictions("p", NAMES, LAT, LON, radius, NAN, 2, unread={"radius_m": unread})
+    (told,) = diagnose(join(predictions, TRUTH))
+    assert told.code == "radius_m_no_number"
+    assert told.sentence == "No number for radius_m, counted as absent: 1 row (row 2: '1.5 km')."
+
+
+def test_of_many_answers_some_are_looked_at() -> None:
+    times = 120
+    names = [f"{name}{n}" for n in range(times) for name in NAMES]
+    lat, lon, nan = np.tile(LAT, times), np.tile(LON, times), np.full(COUNT * times, np.nan)
+    lat[::4], lon[::4] = lon[::4].copy(), lat[::4].copy()
+    truth = Truth("t", names, np.tile(TRUE_LAT, times), np.tile(TRUE_LON, times), nan, nan, [None] * len(names))
+    told = diagnose(join(Predictions("p", names, lat, lon, nan, nan), truth))
+    assert "of 24000 evenly picked answers the median error drops" in told[0].sentence
+
+
 def test_rows_that_are_no_place_are_counted_by_kind() -> None:
     lat, lon = LAT.copy(), LON.copy()
     lat[0], lon[0] = np.inf, 0.0

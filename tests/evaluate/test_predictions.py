@@ -108,6 +108,8 @@ def test_columns_go_by_number_where_there_is_no_header(tmp_path: Path) -> None:
     got = read(tmp_path, "a.jpg,48.5,2.25\nb.jpg,1,2\n", photo="1", lat="2", lon="3")
     assert (got.photos, got.lat.tolist(), codes(got)) == (["a.jpg", "b.jpg"], [48.5, 1.0], ["no_header"])
     assert got.first_row == 1
+    # A number among known names is a name.
+    assert codes(read(tmp_path, "image,1,Latitude,lng\na.jpg,0.5,48.5,2.25\n")) == []
 
 
 def test_short_rows_are_filled_up_and_said(tmp_path: Path) -> None:
