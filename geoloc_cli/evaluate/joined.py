@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -83,7 +84,7 @@ def join(predictions: Predictions, truth: Truth) -> Joined:
     """
     photos = predictions.photos
     first = dict(zip(reversed(photos), range(len(photos) - 1, -1, -1), strict=True))
-    row = np.fromiter((first.get(name, _NO_ROW) for name in truth.photos), np.int64, len(truth))
+    row = np.fromiter(map(first.get, truth.photos, repeat(_NO_ROW)), np.int64, len(truth))
     found_by = np.where(row != _NO_ROW, 0, _NO_ROW)
     repeated = _repeated(photos, first)
     used = np.zeros(len(photos), bool)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ from geoloc_cli.photos.opening import shown
 from geoloc_cli.photos.scan import find_photos
 
 Floats = NDArray[np.float64]
+Value = TypeVar("Value")
 
 _NEEDED = ("photo", "lat", "lon")
 _NUMBERS = ("lat", "lon", "alt_m", "heading_deg")
@@ -128,14 +130,19 @@ def _of_table(path: str, table: Table, found: Mapping[str, int]) -> Truth:
     times = times or [None] * len(photos)
     return Truth(
         path,
-        [photos[row] for row in kept],
+        _picked(photos, kept),
         lat[kept],
         lon[kept],
         alt_m[kept],
         heading_deg[kept],
-        [times[row] for row in kept],
+        _picked(times, kept),
         tuple(notes),
     )
+
+
+def _picked(values: list[Value], rows: NDArray[np.int64]) -> list[Value]:
+    """The values of these rows, which are in order and mostly all of them."""
+    return values if len(rows) == len(values) else [values[row] for row in rows.tolist()]
 
 
 def _optional(found: Mapping[str, int]) -> list[int]:
@@ -153,8 +160,9 @@ def _check(path: str, first: int, photos: list[str], lat: Floats, lon: Floats, u
         wrong.setdefault(int(row), "has one of lat and lon alone")
     for row in np.flatnonzero(off)[:_LISTED]:
         wrong.setdefault(int(row), f"lat {lat[row]:.10g}, lon {lon[row]:.10g} is not on the Earth")
-    for row in [row for row, name in enumerate(photos) if not name][:_LISTED]:
-        wrong.setdefault(row, "has no name")
+    if "" in photos:
+        for row in [row for row, name in enumerate(photos) if not name][:_LISTED]:
+            wrong.setdefault(row, "has no name")
     if not wrong:
         return
     listed = "; ".join(f"row {row + first} {wrong[row]}" for row in sorted(wrong)[:_LISTED])
@@ -181,10 +189,10 @@ def _once(
     path: str, first: int, photos: list[str], lat: Floats, lon: Floats, rows: NDArray[np.int64], notes: list[Diagnosis]
 ) -> NDArray[np.int64]:
     """Of the rows, the first of each name; UsageError where another row of that name is another place."""
-    names = [photos[row] for row in rows]
-    seen = dict(zip(reversed(names), reversed(rows.tolist()), strict=True))
-    if len(seen) == len(names):
+    names = _picked(photos, rows)
+    if len(set(names)) == len(names):
         return rows
+    seen = dict(zip(reversed(names), reversed(rows.tolist()), strict=True))
     owner = np.array([seen[name] for name in names])
     away = np.maximum(np.abs(lat[rows] - lat[owner]), np.abs(lon[rows] - lon[owner]))
     contrary = np.flatnonzero(away > _SAME_DEG)
