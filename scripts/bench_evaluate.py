@@ -3,7 +3,7 @@
     python scripts/bench_evaluate.py [--rows 1000000] [--rounds 3]
 
 Predictions and truth are CSV files that are made first, in another order each; a tenth of the predictions is swapped,
-so that a diagnosis has something to find. Seconds are the processor's, which other work on the machine hardly lengthens.
+so that a diagnosis has something to find. Seconds are the processor's, which other work hardly lengthens.
 The best of the rounds counts, and the memory is the most that the process ever held. pandas, where it is installed,
 reads and merges the same two files, and computes the same distances.
 Prints a table, then one JSON line; exit status 1 where reading and matching take over 5 s for a million rows, all of it
