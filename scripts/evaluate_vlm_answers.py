@@ -21,7 +21,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloc_cli.geo.earth import EARTH_RADIUS_M, haversine_m
+from geoloc_cli.evaluate.metrics.area import point_areas_km2, report
+from geoloc_cli.evaluate.metrics.distance import accuracy_within
+from geoloc_cli.geo.earth import haversine_m
 from geoloc_cli.priors.calibrate import Scales, coverage, fit_groups, fit_scales, folds
 from geoloc_cli.priors.pool import THRESHOLDS_M, Judge, Pool, fit_pool
 from geoloc_cli.priors.vlm_parse import Answer, Unread, parse
@@ -120,16 +122,12 @@ def difference(model: Model, photo: str) -> str:
 
 def accuracy(errors: NDArray[np.float64]) -> list[float]:
     """The share within each threshold, a missing answer (NaN) counted as wrong."""
-    return [float(np.mean(np.nan_to_num(errors, nan=np.inf) <= threshold)) for threshold in THRESHOLDS_M]
+    return accuracy_within(errors, THRESHOLDS_M).tolist()
 
 
 def searched(errors: NDArray[np.float64]) -> float:
-    """The share of the Earth that is looked through, outwards from each answer, until the truth is found, on average.
-
-    The area under the recall-area curve from above (RvA); half of the Earth where there is no answer.
-    """
-    caps = (1.0 - np.cos(errors / EARTH_RADIUS_M)) / 2.0
-    return float(np.mean(np.nan_to_num(caps, nan=0.5)))
+    """The mean share of the Earth that is looked through, outwards from each answer, until the truth is found."""
+    return report(point_areas_km2(errors)).earth_searched
 
 
 def calibrated(model: Model, photos: list[str], part: NDArray[np.intp]) -> list[float]:
