@@ -1,7 +1,7 @@
 """Whether answers mean what they say: radii, confidences, densities and regions against where the truth lay.
 
-Errors are great-circle distances in metres, NaN where a photograph has no answer; such photographs state nothing and
-are left out of radii, and count as wrong where a confidence is asked of all.
+Errors are great-circle distances in metres, NaN where a photograph has no answer: it states no radius and is left out
+there. Confidences are judged on the rows that are given: leave out photographs without an answer, or give them as 0.
 """
 
 from __future__ import annotations

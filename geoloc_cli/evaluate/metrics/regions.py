@@ -25,7 +25,7 @@ _CUT = 1e-4  # of the level: a component that adds less than this to a place cla
 _RAYS, _NODES = 32, 24
 _POLISH = 3
 _LEAST_RISE = 1e-24  # h = 1 - cos(angle) of a hundredth of a millimetre
-_HALVINGS = 64
+_HALVINGS = 44  # to eleven digits
 _TERMS_AT_ONCE = 1 << 17  # of points and components, so that no temporary exceeds 3 MB
 
 

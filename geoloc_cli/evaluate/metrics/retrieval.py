@@ -64,8 +64,11 @@ def hits_among(ranked: ArrayLike, positives: Sequence[ArrayLike]) -> Bools:
     flat = np.concatenate(lists) if lists else np.zeros(0, dtype=np.int64)
     owner = np.repeat(np.arange(len(lists)), [row.size for row in lists])
     span = int(max(flat.max(initial=0), table.max(initial=0))) + 1
-    keys = np.arange(len(table))[:, None] * span + table
-    return np.isin(keys, owner * span + flat) & (table >= 0)
+    # One past all of them stands for "none": keys rise from query to query, and so are found where the last one was.
+    right = np.append(np.sort(owner * span + flat), len(table) * span)
+    wanted = np.arange(len(table))[:, None] * span + np.maximum(table, 0)
+    hits: Bools = (right[np.searchsorted(right, wanted)] == wanted) & (table >= 0)
+    return hits
 
 
 def hits_marked(ranked: ArrayLike, positives: ArrayLike) -> Bools:
