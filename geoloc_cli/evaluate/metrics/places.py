@@ -3,7 +3,8 @@
 OpenStreetView-5M's measure (Astruc et al. 2024): the place that was found and the true one are each given the country,
 the first administrative region and the name of the nearest town, and these are compared. It knows no borders: within a
 few kilometres of one the nearest town may be across, of truth and answer alike; and it tells nothing at sea, where no
-town is within 500 km. Of places without a division into regions all is one region.
+town is within 500 km. Of places without a division into regions all is one region; the second divisions, which
+OSV-5M has as well, the gazetteer does not know.
 """
 
 from __future__ import annotations
