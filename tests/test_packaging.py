@@ -152,7 +152,8 @@ def test_the_wheel_holds_the_package_and_its_licence_and_nothing_else(wheel: zip
     ours = {path.relative_to(ROOT).as_posix() for path in PACKAGE.rglob("*.py")}
     assert ours <= names
     data = {"geoloc_cli/py.typed", "geoloc_cli/models/catalogue.toml", "geoloc_cli/priors/data/zones.tsv"}
-    assert data <= names
+    world = {"geoloc_cli/export/data/world.json", "geoloc_cli/export/data/LICENSE.world-atlas"}
+    assert data | world <= names
     licence = wheel.read(f"{info}/licenses/LICENSE").decode()
     assert "Apache License" in licence
     assert "END OF TERMS AND CONDITIONS" in licence

@@ -12,22 +12,23 @@ from torch import nn
 
 from geoloc_cli.descriptors.nets.backbones import Vit
 from geoloc_cli.descriptors.nets.pooling import unit
+from geoloc_cli.geo.projections import EQUAL_EARTH
 
 DIM = 512
 # Standard deviations of the random frequencies, one capsule each: from continents to towns.
 _SIGMAS = (1, 16, 256)
-# Equal Earth (Šavrič, Patterson and Jenny 2018), and what GeoCLIP scales it by.
-_A1, _A2, _A3, _A4 = 1.340264, -0.081106, 0.000893, 0.003796
+# What GeoCLIP scales Equal Earth by.
 _SCALE = 66.50336
 
 
 def equal_earth(lat_lon: torch.Tensor) -> torch.Tensor:
-    """(N, 2) degrees -> (N, 2) of the map, the equator from about -1 to 1."""
+    """(N, 2) degrees -> (N, 2) of the map Equal Earth, the equator from about -1 to 1."""
+    a1, a2, a3, a4 = EQUAL_EARTH
     lat, lon = torch.deg2rad(lat_lon).unbind(dim=1)
     theta = torch.asin(math.sqrt(3) / 2 * torch.sin(lat))
-    slope = 9 * _A4 * theta**8 + 7 * _A3 * theta**6 + 3 * _A2 * theta**2 + _A1
+    slope = 9 * a4 * theta**8 + 7 * a3 * theta**6 + 3 * a2 * theta**2 + a1
     x = 2 * math.sqrt(3) * lon * torch.cos(theta) / (3 * slope)
-    y = _A4 * theta**9 + _A3 * theta**7 + _A2 * theta**3 + _A1 * theta
+    y = a4 * theta**9 + a3 * theta**7 + a2 * theta**3 + a1 * theta
     return torch.stack((x, y), dim=1) * _SCALE / 180
 
 
