@@ -48,6 +48,13 @@ class BatchPrior(Prior, Protocol):
     def close(self) -> None: ...
 
 
+@runtime_checkable
+class TextPrior(Prior, Protocol):
+    """A prior that can be asked about words in place of a photo; said of all photos, they are its option `text`."""
+
+    def believe_text(self, text: str) -> tuple[Belief, PriorGuess] | None: ...
+
+
 class Features(Protocol):
     """Upright picture -> keypoints and what they look like.
 

@@ -9,11 +9,18 @@ from geoloc_cli.cli.progress import bar
 from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
 from geoloc_cli.types import Fix
 
+# Words alone can be asked about, too.
+_PHOTOS = typer.Argument(None, metavar="[PHOTOS...]", help=options.PHOTOS.help)
+_TEXT = typer.Option(
+    None, "--text", metavar="TEXT", help="What is to be seen, as in 'a harbour in Norway': beside the photos, or alone."
+)
+
 
 def prior(
     ctx: typer.Context,
-    photos: list[str] = options.PHOTOS,
+    photos: list[str] = _PHOTOS,
     prior: list[str] = options.PRIOR,
+    text: str = _TEXT,
     vlm_url: str = asking.VLM_URL,
     vlm_model: str = asking.VLM_MODEL,
     vlm_samples: int = asking.VLM_SAMPLES,
@@ -29,14 +36,23 @@ def prior(
     """Ask priors where photos were taken, roughly, and what they say together.
 
     Of a photo of which none of them knows anything, the answer is `unlocated` (`nothing_known`), and each says why.
+    Without photos, --text is asked about alone, and the answer is named `text:` and the words.
     """
     from geoloc_cli.engine.local import LocalPool
     from geoloc_cli.pipeline.asked_ahead import Panel
-    from geoloc_cli.pipeline.batch import ask_photos
+    from geoloc_cli.pipeline.asking import with_text
+    from geoloc_cli.pipeline.batch import ask_photos, ask_words
 
     named = asking.priors_of(ctx, prior)
     if not named:
         raise UsageError("No prior was named; give --prior NAME, once or several times (`geoloc backends`).")
+    if not photos and not text:
+        raise UsageError("Nothing was asked about; give photos, or --text TEXT, or both.")
+    if not photos:
+        _write_one(ask_words(text, named, cache), format)
+        return
+    if text:
+        named = with_text(named, text)
     paths = options.photos_of(photos, exclude_list)
     if not paths:
         raise UsageError(f"No photos were found in {', '.join(photos)}.")
@@ -58,3 +74,11 @@ def prior(
                 asking.tell_of(panel)
     if failed:
         raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _write_one(answer: Fix, format: str) -> None:
+    writer = output.writer(format, explain=False, priors=True)
+    try:
+        writer.write(answer)
+    finally:
+        writer.close()

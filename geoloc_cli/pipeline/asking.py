@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from geoloc_cli.contracts import Prior
-from geoloc_cli.errors import PhotoError
+from geoloc_cli.contracts import Prior, TextPrior
+from geoloc_cli.errors import PhotoError, UsageError
 from geoloc_cli.geo.belief import credible_radius_m, fuse, mass_within, mode, simplify
 from geoloc_cli.index.reader import Circle
 from geoloc_cli.photos.exif import read_photo
-from geoloc_cli.registry import BackendSpec, create, parse
+from geoloc_cli.registry import BackendSpec, check, create, parse, written
 from geoloc_cli.types import Belief, Fix, Photo, PriorGuess
 
 # What a prior is heard for.
@@ -98,6 +98,26 @@ def spec_of(text: str) -> BackendSpec:
     return BackendSpec("near", {"at": place}) if name == "near" and equals else parse(text)
 
 
+def with_text(specs: Iterable[str], text: str) -> list[str]:
+    """The same, with what is said of every photo for those that take words. Raises UsageError where none of them does.
+
+    One that has a `text` of its own keeps it.
+    """
+    told, takers = list[str](), 0
+    for spec in specs:
+        parsed = spec_of(spec)
+        takes = hasattr(check("prior", parsed), "believe_text")
+        takers += takes
+        told.append(written(BackendSpec(parsed.name, {"text": text} | parsed.options)) if takes else spec)
+    if not takers:
+        raise _no_words()
+    return told
+
+
+def _no_words() -> UsageError:
+    return UsageError("None of these priors takes words; give --prior geoclip with --text.")
+
+
 def ask(priors: Sequence[Prior | None], photo: Photo, ahead: Iterable[Said] = ()) -> Asked:
     """All of them of one photo. One that fails costs the photo nothing but what it would have said.
 
@@ -125,6 +145,23 @@ def _outcome(prior: Prior, photo: Photo) -> Said | PhotoError | None:
         return prior.believe(photo)
     except PhotoError as error:
         return error
+
+
+def ask_text(priors: Sequence[Prior], text: str) -> Asked:
+    """Words in place of a photo, to those that take them. Raises UsageError where none does."""
+    belief, guesses, takers = Belief(), list[PriorGuess](), 0
+    for prior in priors:
+        takes = isinstance(prior, TextPrior)
+        takers += takes
+        answer = prior.believe_text(text) if isinstance(prior, TextPrior) else None
+        why = "it says nothing of these words" if takes else "it takes no words"
+        said, guess = answer or (Belief(), PriorGuess(prior.name, None, None, None, why))
+        guesses.append(guess)
+        if said.components:
+            belief = together(belief, said) if belief.components else said
+    if not takers:
+        raise _no_words()
+    return Asked(belief, tuple(guesses))
 
 
 def together(one: Belief, other: Belief) -> Belief:

@@ -20,7 +20,7 @@ from geoloc_cli.features.local import LocalFeatures
 from geoloc_cli.index.reader import Circle, Index
 from geoloc_cli.pipeline.ahead import pays, with_looks
 from geoloc_cli.pipeline.asked_ahead import Panel
-from geoloc_cli.pipeline.asking import Heard, asked_of, build_priors, prior_fix
+from geoloc_cli.pipeline.asking import Heard, ask_text, asked_of, build_prior, build_priors, prior_fix
 from geoloc_cli.pipeline.describer import build_descriptor, describer_of
 from geoloc_cli.pipeline.locate import LocateOptions, Locator, Looked, Stopwatch, asks_for_pose
 from geoloc_cli.pipeline.matching import build_matcher
@@ -161,6 +161,14 @@ def ask_photos(
     with _panel(priors, cache) as panel, closing(panel.heard(paths, lambda path: path)) as items:
         spec = {"priors": panel.left, "cache": cache}
         yield from parallel_map("geoloc_cli.pipeline.batch:build_asker", spec, items)
+
+
+def ask_words(text: str, priors: Iterable[str], cache: str | None = None) -> Fix:
+    """What the priors say of words alone: an answer for `text:` and the words. Raises their RunErrors."""
+    watch = Stopwatch()
+    asked = ask_text([build_prior(prior, cache) for prior in priors], text)
+    watch.lap("prior")
+    return replace(prior_fix(f"text:{text}", asked), timing_ms=watch.timing_ms)
 
 
 def build_locator(spec: dict[str, Any]) -> Callable[[Item], Fix | Failure]:

@@ -1,14 +1,15 @@
 """GeoCLIP (Vivanco, Nayak and Shah 2023): a picture's likeness to places all over the Earth, as a belief.
 
 The place encoder, the head on CLIP, the scale and the gallery come in the package `geoclip`, of which nothing but files
-is read: it is never imported, and works without torchvision. CLIP itself is a file of its own (`clip-vit-l14`).
+is read: it is never imported, and works without torchvision. CLIP itself is a file of its own (`clip-vit-l14`), and so
+is its tokenizer (`clip-tokenizer`), for words in place of a picture or beside it.
 """
 
 from __future__ import annotations
 
 import importlib.util
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,12 +20,13 @@ from geoloc_cli.descriptors.learned import PRECISIONS
 from geoloc_cli.descriptors.vit import VitDescriptor, VitOptions
 from geoloc_cli.device import available_cores, choose, full_precision, uploaded
 from geoloc_cli.errors import MissingExtra, PhotoError, UsageError
-from geoloc_cli.geo.belief import mass_within
+from geoloc_cli.geo.belief import fuse, mass_within, simplify
 from geoloc_cli.geo.earth import haversine_m
 from geoloc_cli.models.weights import fit, imported, load_weights
 from geoloc_cli.photos.batches import in_batches
 from geoloc_cli.photos.decode import decode_rgb
 from geoloc_cli.priors.gallery import Floats, Gallery, gallery_of
+from geoloc_cli.priors.geoclip_text import Words
 from geoloc_cli.priors.scored import Reading, believed, refined
 from geoloc_cli.store import key_of, opened
 from geoloc_cli.types import Belief, Component, Photo, PriorGuess
@@ -58,8 +60,14 @@ class GeoClipOptions:
     Places within `reach_km` of each other are one hill of at most `top` in the answer; the weightiest are looked at on
     a finer grid, `refine` times: of 80 places some 50 km from a listed one, asked for by their own encoding, 94 % are
     then found within 6 km, and 50 % without. `cache` is a folder for the encoded gallery (200 MB and half a minute on a
-    CPU); empty: this system's usual one, `none`: nowhere. `hidden`, `layers`, `heads`, `patch` and `image_px` are for a
-    CLIP of another shape than the published one, 0 the published.
+    CPU); empty: this system's usual one, `none`: nowhere.
+
+    `text` is said of every photo: a further source beside its picture. `tokenizer` is the folder or file of CLIP's, by
+    default beside the weights or as `geoloc models pull clip-tokenizer` brought it. `text_doubt` is the doubt in words:
+    0.5, since GeoCLIP saw none in training, and nobody has published how often it is right about them.
+
+    `hidden`, `layers`, `heads`, `patch` and `image_px` are for a CLIP of another shape than the published one, 0 the
+    published.
     """
 
     weights: str = ""
@@ -72,6 +80,9 @@ class GeoClipOptions:
     top: int = 16
     refine: int = 3
     cache: str = ""
+    text: str = ""
+    text_doubt: float = 0.5
+    tokenizer: str = ""
     precision: str = "auto"
     batch: int = 16
     hidden: int = 0
@@ -85,8 +96,9 @@ class GeoClipOptions:
         for name in ("temperature", "floor_km", "reach_km"):
             if not 0.0 < getattr(self, name) < float("inf"):
                 raise UsageError(f"{name} is {getattr(self, name)}; give a number above 0.")
-        if not 0.0 < self.doubt < 1.0:
-            raise UsageError(f"doubt is {self.doubt}; give a share between 0 and 1.")
+        for name in ("doubt", "text_doubt"):
+            if not 0.0 < getattr(self, name) < 1.0:
+                raise UsageError(f"{name} is {getattr(self, name)}; give a share between 0 and 1.")
         if self.top < 1 or not 0 <= self.refine <= 8:
             raise UsageError(f"top is {self.top} and refine {self.refine}; give at least 1, and from 0 to 8.")
         if self.precision not in PRECISIONS:
@@ -117,8 +129,7 @@ class GeoClipPictures(VitDescriptor):
         return PictureEncoder(Vit(options.tower()))
 
     def renamed(self, options: VitOptions, state: dict[str, Any]) -> dict[str, Any]:
-        head = load_weights(str(_package() / _HEAD), "", Path(_HEAD).name, _OWNER).state
-        return VitDescriptor.renamed(self, options, state) | {f"mlp.{name}": value for name, value in head.items()}
+        return VitDescriptor.renamed(self, options, state) | _head()
 
     def wanted_px(self) -> int:
         """Four times the side of the square that is seen, of which pictures of up to 4:1 then have enough."""
@@ -153,6 +164,8 @@ class GeoClipPrior:
         self.scale = float(torch.exp(scale.float()))
         self.gallery: Gallery = gallery_of(self.options.gallery or str(package / _GALLERY))
         self._features = self._kept(weights.sha256)
+        self._words: Words | None = None
+        self._said = self._of_text(self.options.text) if self.options.text else None
 
     def believe(self, photo: Photo) -> tuple[Belief, PriorGuess] | None:
         """None where the picture looks like nowhere in particular. Raises PhotoError where it cannot be read."""
@@ -178,16 +191,43 @@ class GeoClipPrior:
         return [self.believe_features(row) for row in self.pictures.embed(pictures)]
 
     def believe_features(self, picture: NDArray[np.float32]) -> tuple[Belief, PriorGuess] | None:
-        """The same of a picture's unit row (512,) of `pictures.embed`."""
-        scores = self.scores(picture)
-        reading = self.options.reading()
-        belief = believed(self.gallery, scores, reading)
+        """The same of a picture's unit row (512,) of `pictures.embed`; joined with the `text` where one is said."""
+        seen = self._believed(picture, self.options.reading())
+        if self._said is None:
+            return self._answer(seen, "it looks most like") if seen else None
+        if seen is None:
+            return self._answer(self._said, f"the text {self.options.text!r} speaks most for")
+        both = simplify(fuse(seen, self._said), self.options.top)
+        return self._answer(both, f"it and the text {self.options.text!r} speak most for")
+
+    def believe_text(self, text: str) -> tuple[Belief, PriorGuess] | None:
+        """The same of words without any picture. Raises UsageError without words, and WeightsMissing without CLIP's
+        tokenizer.
+        """
+        said = self._of_text(text)
+        return self._answer(said, f"the text {text!r} speaks most for") if said else None
+
+    def text_row(self, text: str) -> NDArray[np.float32]:
+        """A text's unit row (512,)."""
+        if self._words is None:
+            seen = self.pictures.options
+            clip = load_weights(seen.weights, seen.weights_sha256, Path(seen.weights).name, _OWNER)
+            self._words = Words(clip, _head(), self.options.tokenizer, self.options.heads, self._device)
+        return self._words.embed(text)
+
+    def _of_text(self, text: str) -> Belief | None:
+        return self._believed(self.text_row(text), replace(self.options.reading(), doubt=self.options.text_doubt))
+
+    def _believed(self, row: NDArray[np.float32], reading: Reading) -> Belief | None:
+        belief = believed(self.gallery, self.scores(row), reading)
         if 1.0 - belief.spread < _LEAST_TOLD:
             return None
-        belief = refined(belief, lambda lat, lon: self._score(picture, lat, lon), reading, self.options.refine)
-        peak, share = _likeliest(belief, reading.reach_m)
+        return refined(belief, lambda lat, lon: self._score(row, lat, lon), reading, self.options.refine)
+
+    def _answer(self, belief: Belief, speaks: str) -> tuple[Belief, PriorGuess]:
+        peak, share = _likeliest(belief, self.options.reading().reach_m)
         rationale = (
-            f"of {len(self.gallery.lat)} places it looks most like those about here, which hold {share:.0%} of the "
+            f"of {len(self.gallery.lat)} places {speaks} those about here, which hold {share:.0%} of the "
             f"belief, and {belief.spread:.0%} is anywhere"
         )
         return belief, PriorGuess(self.name, peak.lat, peak.lon, peak.radius_m, rationale)
@@ -237,6 +277,12 @@ def _likeliest(belief: Belief, reach_m: float) -> tuple[Component, float]:
     most = belief.components[int(np.argmax(held))]
     about = (c for c in belief.components if haversine_m(most.lat, most.lon, c.lat, c.lon) <= reach_m)
     return max(about, key=lambda c: c.weight / c.radius_m**2), max(held)
+
+
+def _head() -> dict[str, Any]:
+    """What the package's head is made of, under our names."""
+    head = load_weights(str(_package() / _HEAD), "", Path(_HEAD).name, _OWNER).state
+    return {f"mlp.{name}": value for name, value in head.items()}
 
 
 def _package() -> Path:

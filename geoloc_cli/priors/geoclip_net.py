@@ -1,13 +1,15 @@
-"""GeoCLIP's networks (Vivanco, Nayak and Shah 2023): a place, or a picture, -> one vector in their common space.
+"""GeoCLIP's networks (Vivanco, Nayak and Shah 2023): a place, a picture or a text -> one vector in their common space.
 
-Both load the state dicts that the package `geoclip` ships, under their published names.
+They load the state dicts that the package `geoclip` ships, and CLIP's, under their published names.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
+import transformers
 from torch import nn
 
 from geoloc_cli.descriptors.nets.backbones import Vit
@@ -82,9 +84,44 @@ class PictureEncoder(nn.Module):
     def __init__(self, backbone: Vit) -> None:
         super().__init__()
         self.backbone = backbone
-        self.mlp = nn.Sequential(nn.Linear(768, 768), nn.ReLU(), nn.Linear(768, DIM))
+        self.mlp = _head()
         self.dim = DIM
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         own, _ = self.backbone(pictures)
         return unit(self.mlp(own))
+
+
+class TextEncoder(nn.Module):
+    """Ids of tokens (B, n) -> (B, 512) unit rows: CLIP's projected text feature through GeoCLIP's head.
+
+    Its shape is read off `state`, CLIP's own tensors; `heads` of attention, 0 for one to each 64 channels; `end` is the
+    id of the token that closes a text, where its feature is read.
+    """
+
+    def __init__(self, state: dict[str, Any], heads: int, end: int) -> None:
+        super().__init__()
+        tokens, hidden = state["text_model.embeddings.token_embedding.weight"].shape
+        self.longest = len(state["text_model.embeddings.position_embedding.weight"])
+        config = transformers.CLIPTextConfig(
+            vocab_size=tokens,
+            hidden_size=hidden,
+            intermediate_size=len(state["text_model.encoder.layers.0.mlp.fc1.weight"]),
+            num_hidden_layers=sum(name.endswith(".layer_norm1.weight") for name in state),
+            num_attention_heads=heads or hidden // 64,
+            max_position_embeddings=self.longest,
+            projection_dim=len(state["text_projection.weight"]),
+            hidden_act="quick_gelu",
+            eos_token_id=end,
+        )
+        tower = transformers.CLIPTextModelWithProjection(config)
+        self.text_model, self.text_projection = tower.text_model, tower.text_projection
+        self.mlp = _head()
+
+    def forward(self, ids: torch.Tensor) -> torch.Tensor:
+        return unit(self.mlp(self.text_projection(self.text_model(input_ids=ids).pooler_output)))
+
+
+def _head() -> nn.Sequential:
+    """What GeoCLIP trained on CLIP's space of 768."""
+    return nn.Sequential(nn.Linear(768, 768), nn.ReLU(), nn.Linear(768, DIM))
