@@ -1,4 +1,4 @@
-"""Places that scores are asked for: a package's list, a file of the user's, or where the photos of an index are."""
+"""Places that scores are asked for: a package's list, a region, a file's, or where the photos of an index are."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from numpy.typing import NDArray
 
 from geoloc_cli.errors import UsageError
 from geoloc_cli.geo.cells import cells_of
-from geoloc_cli.geo.earth import EARTH_RADIUS_M, destination, haversine_m
-from geoloc_cli.geo.fisher import rise_of_angle
+from geoloc_cli.geo.earth import EARTH_RADIUS_M, haversine_m
+from geoloc_cli.geo.stated import circle_of
 from geoloc_cli.index.reader import Index
+from geoloc_cli.priors.regions import Box, along, in_area, in_box, in_circle
+from geoloc_cli.priors.shapes import SUFFIXES, read_shapes
 
 Floats = NDArray[np.float64]
 
-_OF_INDEX = "index:"
 _LAT, _LON = ("lat", "latitude"), ("lon", "lng", "long", "longitude")
 # Places on each side along the curve of the cells: one of them is nearly always the nearest there is.
 _ALONG = 8
@@ -38,16 +39,49 @@ class Gallery:
     sha256: str
 
 
-def gallery_of(spec: str) -> Gallery:
-    """`index:DIR`, or a CSV file with the columns lat and lon. Raises UsageError where it holds no places."""
-    if spec.startswith(_OF_INDEX):
-        folder = spec.removeprefix(_OF_INDEX)
-        with Index.open(folder) as index:
+def gallery_of(spec: str, spacing_m: float = 0.0) -> Gallery:
+    """The places that a text names, `spacing_m` apart where it is a region or a line; 0 is the usual.
+
+    `index:DIR` (where its photos are), `near:LAT,LON,RADIUS`, `bbox:SOUTH,WEST,NORTH,EAST`, a GeoJSON or GPX file (its
+    points, along its lines, inside its areas), or a CSV file with the columns lat and lon. Raises UsageError where it
+    holds no places.
+    """
+    kind, colon, rest = spec.partition(":")
+    if colon and kind == "index":
+        with Index.open(rest) as index:
             found = [photo.position for photo in index.all_photos() if photo.position]
         if not found:
-            raise UsageError(f"No photo of the index in {folder} has a place; give another gallery.")
+            raise UsageError(f"No photo of the index in {rest} has a place; give another gallery.")
         return made_gallery([place.lat for place in found], [place.lon for place in found])
-    return made_gallery(*_rows(Path(spec)))
+    if colon and kind == "near":
+        return made_gallery(*in_circle(*circle_of(rest, "gallery near:"), spacing_m))
+    if colon and kind == "bbox":
+        return made_gallery(*in_box(_box_of(rest), spacing_m))
+    path = Path(spec)
+    if path.suffix.lower() in SUFFIXES:
+        return made_gallery(*_of_shapes(path, spacing_m))
+    return made_gallery(*_rows(path))
+
+
+def _box_of(text: str) -> Box:
+    try:
+        south, west, north, east = (float(part) for part in text.split(","))
+    except ValueError:
+        south, west, north, east = np.nan, np.nan, np.nan, np.nan
+    if not (-90.0 <= south < north <= 90.0 and max(abs(west), abs(east)) <= 180.0 and west != east):
+        raise UsageError(f"gallery bbox: is {text!r}; give SOUTH,WEST,NORTH,EAST in degrees, as in 45.8,5.9,47.8,10.5.")
+    return south, west, north, east
+
+
+def _of_shapes(path: Path, spacing_m: float) -> tuple[Floats, Floats]:
+    shapes = read_shapes(path)
+    parts = [(point[:, 0], point[:, 1]) for point in shapes.points]
+    parts += [in_area(area, spacing_m) for area in shapes.areas]
+    parts += [along(lines, spacing_m)] if (lines := [line for line in shapes.lines if len(line)]) else []
+    lat, lon = (np.concatenate([part[i] for part in parts]) if parts else np.zeros(0) for i in (0, 1))
+    if not lat.size:
+        raise UsageError(f"{path} holds no places; give a gallery with at least one.")
+    return lat, lon
 
 
 def made_gallery(lat: list[float] | Floats, lon: list[float] | Floats) -> Gallery:
@@ -58,19 +92,6 @@ def made_gallery(lat: list[float] | Floats, lon: list[float] | Floats) -> Galler
     lats, lons = np.ascontiguousarray(places[order].T)
     sha256 = hashlib.sha256(np.stack((lats, lons)).tobytes()).hexdigest()
     return Gallery(lats, lons, times[order], _spacing_m(lats, lons), sha256)
-
-
-def grid(lat: float, lon: float, radius_m: float, count: int) -> tuple[Floats, Floats, float]:
-    """Latitudes and longitudes (count,) spread evenly over a circle, and how far they lie from each other in metres.
-
-    A sunflower's spiral: each has the same share of the circle's area, and there is no seam and no pole.
-    """
-    nth = np.arange(count)
-    rise = float(rise_of_angle(min(radius_m / EARTH_RADIUS_M, np.pi)))
-    arc = 2.0 * np.arcsin(np.sqrt(rise * (nth + 0.5) / count / 2.0)) * EARTH_RADIUS_M
-    golden = 180.0 * (3.0 - np.sqrt(5.0))
-    lats, lons = destination(lat, lon, golden * nth % 360.0, arc)
-    return lats, lons, float(np.sqrt(2.0 * np.pi * rise / count)) * EARTH_RADIUS_M
 
 
 def _spacing_m(lat: Floats, lon: Floats) -> Floats:

@@ -50,7 +50,9 @@ class GeoClipOptions:
 
     `weights` is CLIP's file, by default one of its usual name where weights are looked for (`models/weights.py`), and
     `weights_sha256` pins it. `gallery` is a CSV file with lat and lon, `index:DIR` for the places of an index's photos,
-    or empty for the package's 100 000, which lie as the photographs lie that it was trained on.
+    `near:LAT,LON,RADIUS` or `bbox:SOUTH,WEST,NORTH,EAST` for a region, a GeoJSON or GPX file for roads, a track or an
+    area, or empty for the package's 100 000, which lie as the photographs lie that it was trained on. `spacing_km` is
+    how far apart the places of a region or along a line lie; 0: 5 km, or what makes 100 000 of a wider region.
 
     `temperature` divides the scores: 1, since the loss that GeoCLIP was trained by makes the softmax over places drawn
     as its photographs lie the probability of each, for pictures like these. `doubt` is spread over the Earth: 0.15, as
@@ -73,6 +75,7 @@ class GeoClipOptions:
     weights: str = ""
     weights_sha256: str = ""
     gallery: str = ""
+    spacing_km: float = 0.0
     temperature: float = 1.0
     doubt: float = 0.15
     floor_km: float = 12.0
@@ -96,6 +99,8 @@ class GeoClipOptions:
         for name in ("temperature", "floor_km", "reach_km"):
             if not 0.0 < getattr(self, name) < float("inf"):
                 raise UsageError(f"{name} is {getattr(self, name)}; give a number above 0.")
+        if not 0.0 <= self.spacing_km < float("inf"):
+            raise UsageError(f"spacing_km is {self.spacing_km}; give a length, or 0 for the usual one.")
         for name in ("doubt", "text_doubt"):
             if not 0.0 < getattr(self, name) < 1.0:
                 raise UsageError(f"{name} is {getattr(self, name)}; give a share between 0 and 1.")
@@ -162,7 +167,9 @@ class GeoClipPrior:
         self._encoder = fit(LocationEncoder(), weights, _OWNER).to(self._device)
         scale = load_weights(str(package / _SCALE), "", Path(_SCALE).name, _OWNER).state[""]
         self.scale = float(torch.exp(scale.float()))
-        self.gallery: Gallery = gallery_of(self.options.gallery or str(package / _GALLERY))
+        self.gallery: Gallery = gallery_of(
+            self.options.gallery or str(package / _GALLERY), 1000.0 * self.options.spacing_km
+        )
         self._features = self._kept(weights.sha256)
         self._words: Words | None = None
         self._said = self._of_text(self.options.text) if self.options.text else None

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from geoloc_cli.geo.belief import from_components, log_density, mix, simplify
 from geoloc_cli.geo.earth import EARTH_RADIUS_M
 from geoloc_cli.geo.hills import MOST, hills
-from geoloc_cli.priors.gallery import Floats, Gallery, grid
+from geoloc_cli.priors.gallery import Floats, Gallery
+from geoloc_cli.priors.regions import grid
 from geoloc_cli.types import Belief, Component
 
 Score = Callable[[Floats, Floats], Floats]

@@ -9,7 +9,8 @@ import pytest
 
 from geoloc_cli.errors import IndexMissing, UsageError
 from geoloc_cli.geo.earth import HALF_EARTH_M, haversine_m
-from geoloc_cli.priors.gallery import gallery_of, grid, made_gallery
+from geoloc_cli.priors.gallery import gallery_of, made_gallery
+from geoloc_cli.priors.regions import grid
 
 if TYPE_CHECKING:
     from pathlib import Path

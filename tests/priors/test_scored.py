@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from geoloc_cli.geo.belief import mass_within, mode
 from geoloc_cli.geo.earth import destination, haversine_m
-from geoloc_cli.priors.gallery import Gallery, grid, made_gallery
+from geoloc_cli.priors.gallery import Gallery, made_gallery
+from geoloc_cli.priors.regions import grid
 from geoloc_cli.priors.scored import Reading, believed, learn, refined
 
 READING = Reading(temperature=1.0, doubt=0.15, reach_m=300_000.0, floor_m=12_000.0, most=16)

@@ -1,4 +1,4 @@
-"""Words asked of `geoclip`, with a small CLIP and tokenizer that are made here: the published way, end to end."""
+"""Words asked of `geoclip`, with a small CLIP and tokenizer made here: as published, end to end."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def options(folder: Path) -> GeoClipOptions:
     files = {"weights": str(folder / "model.safetensors"), "gallery": str(folder / "gallery.csv")}
-    return GeoClipOptions(**files, cache=str(folder / "cache"), temperature=0.25, refine=1, **SHAPE)
+    return GeoClipOptions(**files, cache=str(folder / "cache"), temperature=0.25, refine=0, **SHAPE)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,142 @@
+"""Circles, boxes, areas and lines -> places that lie evenly in them, some `spacing_m` apart."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from geoloc_cli.errors import UsageError
+from geoloc_cli.geo.cells import FINEST, cells_of, reach_m
+from geoloc_cli.geo.earth import (
+    EARTH_RADIUS_M,
+    Floats,
+    destination,
+    haversine_m,
+    places_of_units,
+    unit_vectors,
+    wrap_lon,
+)
+from geoloc_cli.geo.fisher import rise_of_angle
+
+# What a place encoder makes of 200 000 places takes 400 MB.
+MOST = 200_000
+# Where nobody says how far apart they should be: a place encoder's finest waves lose step over 12 km, and a wide region
+# is looked at more closely afterwards anyway.
+_USUAL_M, _USUAL_COUNT = 5_000.0, 100_000
+Box = tuple[float, float, float, float]
+"""South, west, north, east in degrees; the west is greater than the east across the antimeridian."""
+
+
+def grid(lat: float, lon: float, radius_m: float, count: int) -> tuple[Floats, Floats, float]:
+    """Latitudes and longitudes (count,) spread evenly over a circle, and how far they lie from each other in metres.
+
+    A sunflower's spiral: each has the same share of the circle's area, and there is no seam and no pole.
+    """
+    nth = np.arange(count)
+    rise = float(rise_of_angle(min(radius_m / EARTH_RADIUS_M, np.pi)))
+    arc = 2.0 * np.arcsin(np.sqrt(rise * (nth + 0.5) / count / 2.0)) * EARTH_RADIUS_M
+    golden = 180.0 * (3.0 - np.sqrt(5.0))
+    lats, lons = destination(lat, lon, golden * nth % 360.0, arc)
+    return lats, lons, float(np.sqrt(2.0 * np.pi * rise / count)) * EARTH_RADIUS_M
+
+
+def in_circle(lat: float, lon: float, radius_m: float, spacing_m: float) -> tuple[Floats, Floats]:
+    """spacing_m: 0 for the usual one. Raises UsageError where there would be too many."""
+    area = 2.0 * np.pi * EARTH_RADIUS_M**2 * float(rise_of_angle(min(radius_m / EARTH_RADIUS_M, np.pi)))
+    count = max(1, round(area / _spacing(area, spacing_m) ** 2))
+    return grid(lat, lon, radius_m, count)[:2]
+
+
+def in_box(box: Box, spacing_m: float) -> tuple[Floats, Floats]:
+    """The same of a box, in rows of latitude."""
+    south, west, north, east = box
+    width = (east - west) % 360.0 or 360.0
+    area = EARTH_RADIUS_M**2 * np.radians(width) * float(np.sin(np.radians(north)) - np.sin(np.radians(south)))
+    step = np.degrees(_spacing(area, spacing_m) / EARTH_RADIUS_M)
+    rows = max(1, round((north - south) / step))
+    lats, lons = [], []
+    for lat in south + (north - south) * (np.arange(rows) + 0.5) / rows:
+        across = max(1, round(width * float(np.cos(np.radians(lat))) / step))
+        lons.append(west + width * (np.arange(across) + 0.5) / across)
+        lats.append(np.full(across, lat))
+    return np.concatenate(lats), wrap_lon(np.concatenate(lons))
+
+
+def in_area(rings: Sequence[Floats], spacing_m: float) -> tuple[Floats, Floats]:
+    """The same of what lies inside an odd number of closed rings (n, 2) of latitudes and longitudes, the outer first.
+
+    Sides are straight on the plate carrée, as GeoJSON's are; a ring that crosses the antimeridian is followed across.
+    """
+    followed = [_followed(ring) for ring in rings if len(ring) > 2]
+    if not followed:
+        return np.zeros(0), np.zeros(0)
+    low, high = followed[0].min(axis=0), followed[0].max(axis=0)
+    middle = (low[1] + high[1]) / 2.0
+    east = high[1] if high[1] - low[1] < 360.0 else low[1]
+    lat, lon = in_box((low[0], float(wrap_lon(low[1])), high[0], float(wrap_lon(east))), spacing_m)
+    x = lon + 360.0 * np.round((middle - lon) / 360.0)
+    sides = []
+    for ring in followed:
+        beside = 360.0 * np.round((middle - (ring[:, 1].min() + ring[:, 1].max()) / 2.0) / 360.0)
+        ring = ring + np.array([0.0, beside])
+        sides.append(np.concatenate([ring, np.roll(ring, -1, axis=0)], axis=1))
+    y0, x0, y1, x1 = np.concatenate(sides).T
+    inside = np.zeros(len(lat), dtype=bool)
+    for row in np.unique(lat):
+        cut = (y0 > row) != (y1 > row)
+        met = np.sort(x0[cut] + (x1[cut] - x0[cut]) * (row - y0[cut]) / (y1[cut] - y0[cut]))
+        here = lat == row
+        inside[here] = np.searchsorted(met, x[here]) % 2 == 1
+    return lat[inside], lon[inside]
+
+
+def _followed(ring: Floats) -> Floats:
+    """With longitudes that take the shorter way from corner to corner, but for a ring that goes about a pole."""
+    lon = np.unwrap(ring[:, 1], period=360.0)
+    goes_about = abs(lon[-1] + (ring[0, 1] - ring[-1, 1] + 180.0) % 360.0 - 180.0 - lon[0]) > 180.0
+    return ring if goes_about else np.stack((ring[:, 0], lon), axis=1)
+
+
+def along(lines: Sequence[Floats], spacing_m: float) -> tuple[Floats, Floats]:
+    """Places along lines (n, 2) of latitudes and longitudes, at most `spacing_m` apart on each, its ends among them.
+
+    Where lines are denser than that, as roads in a town, one place is kept of each cell of half the spacing.
+    """
+    step = spacing_m or _USUAL_M
+    lats, lons, count = [], [], 0
+    for line in lines:
+        reached = np.concatenate([[0.0], np.cumsum(haversine_m(*line[:-1].T, *line[1:].T))])
+        wanted = np.linspace(0.0, reached[-1], 1 + int(np.ceil(reached[-1] / step)))
+        count += len(wanted)
+        if count > 10 * MOST:
+            raise _too_many(step)
+        units = unit_vectors(*line.T)
+        if len(line) > 1:
+            after = np.clip(np.searchsorted(reached, wanted), 1, len(line) - 1)
+            length = reached[after] - reached[after - 1]
+            share = ((wanted - reached[after - 1]) / np.where(length > 0.0, length, 1.0))[:, None]
+            units = units[after - 1] * (1.0 - share) + units[after] * share
+        lat, lon = places_of_units(units)
+        lats.append(lat)
+        lons.append(lon)
+    lat, lon = np.concatenate(lats), np.concatenate(lons)
+    resolution = next((r for r in range(FINEST) if reach_m(r) <= step / 2.0), FINEST)
+    _, first = np.unique(cells_of(lat, lon, resolution), return_index=True)
+    if len(first) > MOST:
+        raise _too_many(step)
+    return lat[first], lon[first]
+
+
+def _spacing(area_m2: float, spacing_m: float) -> float:
+    step = spacing_m or max(_USUAL_M, float(np.sqrt(area_m2 / _USUAL_COUNT)))
+    if area_m2 / step**2 > MOST:
+        raise _too_many(step)
+    return step
+
+
+def _too_many(step_m: float) -> UsageError:
+    return UsageError(
+        f"A gallery with a place every {step_m / 1000.0:g} km has more than {MOST} of them there; give a larger "
+        "spacing_km, or a smaller region."
+    )
