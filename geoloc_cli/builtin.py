@@ -233,6 +233,13 @@ BUILTIN: tuple[Backend, ...] = (
     ),
     Backend(
         "prior",
+        "terrain",
+        "geoloc_cli.priors.terrain:TerrainPrior",
+        "where the ground of an elevation model of yours is as high as its altitude: terrain?dem=FILE",
+        "TerrainOptions",
+    ),
+    Backend(
+        "prior",
         "ocr",
         "geoloc_cli.priors.ocr:OcrPrior",
         "text in the scene: places it names, and countries by numbers, money, roads and languages",

@@ -47,6 +47,21 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
+class Altitude:
+    """How high a photo is said to have been taken, with a place or without, and by whom (`source`: `exif` or `xmp`).
+
+    `alt_m` counts from the datum that `datum` names, None where nothing does. `std_m` is its standard deviation, None
+    where the source says nothing of its accuracy. `above_start_m` is a drone's height above where it took off.
+    """
+
+    alt_m: float
+    datum: Literal["ellipsoid", "sea_level"] | None
+    source: str
+    std_m: float | None = None
+    above_start_m: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Attitude:
     """How a camera was held, as its own sensors say of the upright picture (`source`: `dji`, `pix4d` or `gpano`).
 
@@ -131,6 +146,7 @@ class Photo:
     model: str | None = None
     camera: Camera | None = None
     attitude: Attitude | None = None
+    altitude: Altitude | None = None
     clock: Clock | None = None
     ev100: float | None = None
     notes: tuple[str, ...] = ()

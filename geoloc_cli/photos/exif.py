@@ -12,12 +12,12 @@ from datetime import datetime
 
 from geoloc_cli.photos.attitude import xmp_attitude
 from geoloc_cli.photos.clock import read_clock
-from geoloc_cli.photos.gps import gps_position, gps_time
+from geoloc_cli.photos.gps import gps_altitude, gps_position, gps_time
 from geoloc_cli.photos.intrinsics import FocalTags, guess_camera
 from geoloc_cli.photos.light import ev100
 from geoloc_cli.photos.opening import open_picture
 from geoloc_cli.photos.tags import Metadata, Tags, read_metadata
-from geoloc_cli.photos.xmp import read_xmp, xmp_position, xmp_time
+from geoloc_cli.photos.xmp import read_xmp, xmp_altitude, xmp_position, xmp_time
 from geoloc_cli.types import Photo, Position
 
 _MAKE, _MODEL, _DATE_TIME = 0x010F, 0x0110, 0x0132
@@ -45,6 +45,8 @@ def _photo(path: str, metadata: Metadata) -> Photo:
         properties, doubts = read_xmp(metadata.xmp)
         notes += doubts
     position = _position(metadata, properties, notes)
+    altitude, doubts = gps_altitude(metadata.gps, metadata.exif.text(_EXIF_VERSION))
+    notes += [doubt for doubt in doubts if doubt not in notes]
     make = metadata.main.text(_MAKE)
     attitude, doubts = xmp_attitude(properties, make, metadata.orientation)
     notes += doubts
@@ -62,6 +64,7 @@ def _photo(path: str, metadata: Metadata) -> Photo:
         model=metadata.main.text(_MODEL),
         camera=camera,
         attitude=attitude,
+        altitude=xmp_altitude(properties, altitude),
         clock=clock,
         ev100=ev100(metadata.exif),
         notes=tuple(notes),

@@ -7,7 +7,7 @@ import re
 from typing import Literal
 
 from geoloc_cli.photos.tags import Ratio, Tags
-from geoloc_cli.types import Position
+from geoloc_cli.types import Altitude, Position
 
 # GPSHPositioningError is taken as the radius that holds 68 % (what phones mean by horizontal accuracy). For a circular
 # Gaussian the radius holding a share p is sigma * sqrt(-2 ln(1 - p)) (Rayleigh), so that
@@ -17,6 +17,9 @@ R90_PER_R68 = math.sqrt(math.log(0.10) / math.log(0.32))
 ALT_RANGE_M = (-11_000.0, 100_000.0)
 # Half the Earth's circumference: an error larger than that says nothing.
 _MAX_RADIUS_M = 2.0e7
+# By the GPS Standard Positioning Service Performance Standard (2008), 95 % are within 9 m across and 15 m in height:
+# a standard deviation of 15 / 1.960 in height, to a radius of 68 % of 9 * sqrt(ln 0.32 / ln 0.05) across.
+_VERTICAL_PER_R68 = (15.0 / 1.960) / (9.0 * math.sqrt(math.log(0.32) / math.log(0.05)))
 _NULL_ISLAND_DEG = 1e-5
 
 _LAT_REF, _LAT, _LON_REF, _LON, _ALT_REF, _ALT = 1, 2, 3, 4, 5, 6
@@ -49,6 +52,21 @@ def gps_position(gps: Tags, exif_version: str | None) -> tuple[Position | None, 
         source="exif",
     )
     return position, [why] if why else notes
+
+
+def gps_altitude(gps: Tags, exif_version: str | None) -> tuple[Altitude | None, list[str]]:
+    """The altitude of a GPS directory, also of one without a position, and the doubts about it.
+
+    EXIF states no vertical accuracy: it is taken from the horizontal one, where that is stated. Exactly 0 is what
+    devices write that know none.
+    """
+    notes: list[str] = []
+    found = _altitude(gps, exif_version, notes)
+    if found is None or found[0] == 0.0:
+        return None, notes
+    error_m = gps.number(_ERROR)
+    stated = error_m is not None and 0.0 < error_m <= _MAX_RADIUS_M
+    return Altitude(*found, "exif", _VERTICAL_PER_R68 * error_m if stated and error_m else None), notes
 
 
 def checked_position(

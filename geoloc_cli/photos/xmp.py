@@ -6,11 +6,12 @@ Parsed event by event with expat: a document type, and with it every entity, is 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from xml.parsers import expat
 
 from geoloc_cli.photos.attitude import ATTITUDE_KEYS, number
 from geoloc_cli.photos.gps import ALT_RANGE_M, checked_position
-from geoloc_cli.types import Position
+from geoloc_cli.types import Altitude, Position
 
 _EXIF = "http://ns.adobe.com/exif/1.0/"
 _DJI = "http://www.dji.com/drone-dji/1.0/"
@@ -19,9 +20,10 @@ _LAT_KEYS = (f"{_EXIF} GPSLatitude", f"{_DJI} GpsLatitude", f"{_DJI} Latitude")
 _LON_KEYS = (f"{_EXIF} GPSLongitude", f"{_DJI} GpsLongitude", f"{_DJI} GpsLongtitude", f"{_DJI} Longitude")
 _ALT_KEY, _ALT_REF_KEY = f"{_EXIF} GPSAltitude", f"{_EXIF} GPSAltitudeRef"
 # Of a drone without the former. Its RelativeAltitude counts from where it took off, which nothing says.
-_DRONE_ALT_KEY = f"{_DJI} AbsoluteAltitude"
+_DRONE_ALT_KEY, _DRONE_START_KEY = f"{_DJI} AbsoluteAltitude", f"{_DJI} RelativeAltitude"
 _TIME_KEYS = (f"{_EXIF} DateTimeOriginal", "http://ns.adobe.com/photoshop/1.0/ DateCreated")
-_WANTED = frozenset((*_LAT_KEYS, *_LON_KEYS, _ALT_KEY, _ALT_REF_KEY, _DRONE_ALT_KEY, *_TIME_KEYS, *ATTITUDE_KEYS))
+_ALT_KEYS = (_ALT_KEY, _ALT_REF_KEY, _DRONE_ALT_KEY, _DRONE_START_KEY)
+_WANTED = frozenset((*_LAT_KEYS, *_LON_KEYS, *_ALT_KEYS, *_TIME_KEYS, *ATTITUDE_KEYS))
 _MAX_BYTES = 1024 * 1024
 _MAX_VALUE_CHARS = 64
 
@@ -74,12 +76,26 @@ def xmp_position(values: dict[str, str]) -> tuple[Position | None, list[str]]:
     lat, lon = _degrees(lat_text, "NS"), _degrees(lon_text, "EW")
     if lat is None or lon is None:
         return None, ["Its XMP position was left out: it is not written as degrees."]
-    altitude = None
-    alt_m = number(values.get(_ALT_KEY, values.get(_DRONE_ALT_KEY, "")))
-    if alt_m is not None and ALT_RANGE_M[0] <= alt_m <= ALT_RANGE_M[1]:
-        altitude = (-abs(alt_m) if values.get(_ALT_REF_KEY) == "1" else alt_m, None)
-    position, why = checked_position(lat, lon, altitude=altitude, source="xmp")
+    alt_m = _alt_m(values)
+    position, why = checked_position(lat, lon, altitude=None if alt_m is None else (alt_m, None), source="xmp")
     return position, [why.replace("GPS", "XMP")] if why else []
+
+
+def xmp_altitude(values: dict[str, str], by_exif: Altitude | None) -> Altitude | None:
+    """EXIF's altitude, else XMP's, with a drone's height above where it took off, where XMP tells it."""
+    alt_m = _alt_m(values)
+    altitude = by_exif or (Altitude(alt_m, None, "xmp") if alt_m else None)
+    start_m = number(values.get(_DRONE_START_KEY, ""))
+    if altitude is None or start_m is None or not ALT_RANGE_M[0] <= start_m <= ALT_RANGE_M[1]:
+        return altitude
+    return replace(altitude, above_start_m=start_m)
+
+
+def _alt_m(values: dict[str, str]) -> float | None:
+    alt_m = number(values.get(_ALT_KEY, values.get(_DRONE_ALT_KEY, "")))
+    if alt_m is None or not ALT_RANGE_M[0] <= alt_m <= ALT_RANGE_M[1]:
+        return None
+    return -abs(alt_m) if values.get(_ALT_REF_KEY) == "1" else alt_m
 
 
 def xmp_time(values: dict[str, str]) -> str | None:

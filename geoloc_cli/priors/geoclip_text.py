@@ -71,7 +71,7 @@ class Words:
 
 def _tokenizer(given: str, beside: Path, owner: str) -> tuple[Path, Any]:
     """The tokenizer's file and itself: what is given, else beside the weights, else the one that was pulled."""
-    imported("tokenizers", owner)
+    imported("transformers", owner)
     found = [Path(given)] if given else [beside]
     if not given:
         place = located(find(_CATALOGUED))
@@ -87,12 +87,11 @@ def _tokenizer(given: str, beside: Path, owner: str) -> tuple[Path, Any]:
 
 
 def _read(file: Path, owner: str) -> Any:
-    import tokenizers
     import transformers
 
     try:
         if file.name != _VOCABULARY:
-            return tokenizers.Tokenizer.from_str(file.read_text(encoding="utf-8"))
+            return transformers.PreTrainedTokenizerFast(tokenizer_file=str(file)).backend_tokenizer
         lines = file.with_name(_MERGES).read_text(encoding="utf-8").splitlines()
         merges = [tuple(line.split()) for line in lines if line and not line.startswith("#version")]
         vocabulary = json.loads(file.read_text(encoding="utf-8"))

@@ -40,12 +40,12 @@ def test_a_circle_is_filled(where: str) -> None:
 
 @pytest.mark.parametrize("box", ["46,7,47,8", "66,179.5,67,-178", "-17,179.5,-16,-179.5"])
 def test_a_box_is_filled_across_the_antimeridian_too(box: str) -> None:
-    found = gallery_of(f"bbox:{box}", 2_000.0)
+    found = gallery_of(f"bbox:{box}", 3_000.0)
     south, west, north, east = (float(part) for part in box.split(","))
     width = (east - west) % 360.0
     area = 111_195.0**2 * width * np.cos(np.radians((south + north) / 2.0))
-    assert len(found.lat) == pytest.approx(area / 2_000.0**2, rel=0.02)
-    assert 1_800.0 < nearest_m(found).min() <= nearest_m(found).max() < 2_200.0
+    assert len(found.lat) == pytest.approx(area / 3_000.0**2, rel=0.02)
+    assert 2_700.0 < nearest_m(found).min() <= nearest_m(found).max() < 3_300.0
     assert ((found.lon - west) % 360.0 <= width).all()
 
 
