@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
-
-from geoloc_cli.errors import PhotoNotFound, PriorFailed, UsageError
-from geoloc_cli.photos.decode import decode_rgb
+from geoloc_cli.errors import PriorFailed, UsageError
 from geoloc_cli.priors.vlm_belief import Resolve, belief_of, scales_from
+from geoloc_cli.priors.vlm_consistency import Way
 from geoloc_cli.priors.vlm_parse import Answer, Unread, parse
+from geoloc_cli.priors.vlm_pictures import VIEWS, Picture
 from geoloc_cli.priors.vlm_prompts import STRATEGIES, SYSTEM
-from geoloc_cli.priors.vlm_talk import Conversation, Request, Shown, Turn
+from geoloc_cli.priors.vlm_talk import Conversation, Request, Turn
 from geoloc_cli.types import Belief, Photo, PriorGuess
 
-_JPEG_QUALITY = 90
 _MOST_SAMPLES = 50
 
 
 @dataclass(frozen=True, slots=True)
 class AskOptions:
-    """`samples`: how often a photo is asked about, in several wordings of the `strategy`; `max_px`: its longer side.
+    """`samples`: how often a photo is asked about, of the `strategy`; `max_px`: the longer side of what is shown.
 
-    `cache`: a folder in which answers are kept; empty: this system's usual one, `none`: nowhere. `calibration`: a file
-    of scales, in which the model's entry is used.
+    The samples go round the first `views` of the photo as it is, its middle nine tenths, a coarser JPEG, and mirrored;
+    and then round the strategy's wordings, or the first `wordings` of them. `cache`: a folder in which answers are
+    kept; empty: this system's usual one, `none`: nowhere. `calibration`: a file of scales, in which the model's entry is used.
     """
 
     model: str = ""
     samples: int = 1
     strategy: str = "plain"
+    views: int = 1
+    wordings: int = 0
     max_px: int = 1024
     temperature: float = 0.7
     max_tokens: int = 1000
@@ -44,8 +41,10 @@ class AskOptions:
             raise UsageError(f"strategy is '{self.strategy}'; give one of {', '.join(STRATEGIES)}.")
         if not 1 <= self.samples <= _MOST_SAMPLES:
             raise UsageError(f"samples is {self.samples}; give a number from 1 to {_MOST_SAMPLES}.")
+        if not 1 <= self.views <= len(VIEWS):
+            raise UsageError(f"views is {self.views}; give a number from 1 to {len(VIEWS)}.")
         above_zero(self, "max_px", "max_tokens")
-        not_negative(self, "temperature")
+        not_negative(self, "temperature", "wordings")
 
 
 def above_zero(options: object, *names: str) -> None:
@@ -75,59 +74,36 @@ class Questioner:
         """None where no sample names a place. Raises PriorFailed where no sample was answered, and PhotoError's other
         kin where the picture cannot be read.
         """
-        said: list[Answer | Unread] = []
+        said, ways = list[Answer | Unread](), list[Way]()
         failed: PriorFailed | None = None
         picture = Picture(photo.path, self._options.max_px)
         for sample in range(self._options.samples):
+            way = self._way(sample)
             try:
-                reply = yield self._request(picture, sample)
-                said.append(parse(reply.text))
+                reply = yield self._request(picture, sample, way)
             except PriorFailed as error:
                 failed = error
+                continue
+            said.append(parse(reply.text))
+            ways.append(way)
         if failed and not said:
             raise failed
-        return belief_of(self._name, said, self._scales, self._resolve)
+        return belief_of(self._name, said, self._scales, self._resolve, ways)
 
-    def _request(self, picture: Picture, sample: int) -> Request:
-        asked = Turn("user", (self._strategy.wording(sample), picture.shown()))
+    def _way(self, sample: int) -> Way:
+        """All views in one wording, then in the next: any two ways differ in one thing alone as early as can be."""
+        view = VIEWS[sample % self._options.views]
+        wordings = min(self._options.wordings or len(self._strategy.wordings), len(self._strategy.wordings))
+        return Way(sample // self._options.views % wordings, view.name, view.weight)
+
+    def _request(self, picture: Picture, sample: int, way: Way) -> Request:
+        view = next(view for view in VIEWS if view.name == way.view)
+        words = " ".join(part for part in (self._strategy.wordings[way.wording], view.told) if part)
         return Request(
-            (Turn("system", (SYSTEM,)), asked),
+            (Turn("system", (SYSTEM,)), Turn("user", (words, picture.shown(view)))),
             self._strategy.schema(),
             # One sample is asked for the likeliest answer; several must be able to differ.
             self._options.temperature if self._options.samples > 1 else 0.0,
             self._options.max_tokens,
             sample,
         )
-
-
-class Picture:
-    """A photo's file as it is shown: decoded when it is first needed, so that answers on disk need no decoding."""
-
-    def __init__(self, path: str, max_px: int) -> None:
-        self._path, self._max_px = path, max_px
-        self._digest = ""
-        self._jpeg: bytes | None = None
-
-    def shown(self) -> Shown:
-        if not self._digest:
-            self._digest = f"{self._file_digest()}/{self._max_px}"
-        return Shown(self._digest, self._encoded)
-
-    def _file_digest(self) -> str:
-        try:
-            with open(self._path, "rb") as file:
-                return hashlib.file_digest(file, "sha256").hexdigest()
-        except OSError as error:
-            raise PhotoNotFound(f"{self._path} cannot be read ({error.strerror}); check the path.") from error
-
-    def _encoded(self) -> bytes:
-        if self._jpeg is None:
-            self._jpeg = encoded(decode_rgb(self._path, max_size=self._max_px))
-        return self._jpeg
-
-
-def encoded(pixels: NDArray[np.uint8]) -> bytes:
-    """Pixels alone as JPEG: made from an array, the file can hold nothing of the photo's metadata."""
-    buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=_JPEG_QUALITY)
-    return buffer.getvalue()

@@ -14,6 +14,7 @@ from geoloc_cli.errors import UsageError
 from geoloc_cli.geo.belief import credible_radius_m, from_components, mix, uniform
 from geoloc_cli.geo.earth import haversine_m, places_of_units, unit_vectors
 from geoloc_cli.priors.calibrate import Scales
+from geoloc_cli.priors.vlm_consistency import Way, answered, consistency_by
 from geoloc_cli.priors.vlm_names import LEVELS
 from geoloc_cli.priors.vlm_parse import Answer, Unread
 from geoloc_cli.types import Belief, Component, PriorGuess
@@ -70,17 +71,23 @@ def scales_from(path: str, entry: str) -> Scales:
 
 
 def belief_of(
-    name: str, said: Sequence[Answer | Unread], scales: Scales = POOLED, resolve: Resolve | None = None
+    name: str,
+    said: Sequence[Answer | Unread],
+    scales: Scales = POOLED,
+    resolve: Resolve | None = None,
+    ways: Sequence[Way] = (),
 ) -> tuple[Belief, PriorGuess] | None:
     """The belief of all answers, those that say nothing counted as an even share; None where none says anything.
 
-    The guess is the middle of the answers that agree most, its radius that of 90 % of what is not spread evenly.
+    ways: how each was asked for, and what it weighs; all alike where there is none. The guess is the middle of the
+    answers that agree most, its radius that of 90 % of what is not spread evenly.
     """
-    spots = [spot for number, answer in enumerate(said) for spot in _spots(number, answer, resolve)]
+    ways = ways or [Way()] * len(said)
+    spots = [spot for number, answer in enumerate(said) for spot in _spots(number, answer, ways[number], resolve)]
     if not spots:
         return None
     clusters = sorted(_clusters(spots), key=lambda c: -c.weight)
-    total = float(len(said))
+    total = sum(way.weight for way in ways)
     parts = [(scales.about(c.lat, c.lon, c.least_m), c.weight / total) for c in clusters]
     silent = max(0.0, 1.0 - sum(share for _, share in parts))
     belief = mix([*parts, (uniform(), silent)])
@@ -94,9 +101,10 @@ def belief_of(
         "samples": len(said),
         "answered": len({spot.answer for spot in spots}),
         "agreeing": len(best.answers),
-        "consistency": round(len(best.answers) / total, 4),
+        "consistency": round(sum(ways[number].weight for number in best.answers) / total, 4),
         "places": len(clusters),
     }
+    named = [frozenset(place for place, c in enumerate(clusters) if number in c.answers) for number in range(len(said))]
     unread = sorted({answer.reason for answer in said if isinstance(answer, Unread)})
     extra: dict[str, Any] = {
         "stated_radius_m": first.radius_m,
@@ -105,18 +113,20 @@ def belief_of(
         "level": first.level,
         "unread": unread or None,
         "clues": list(first.clues) or None,
+        "consistency_by": consistency_by(ways, named) or None,
+        "answers": answered(ways, said, named) if len(said) > 1 else None,
     }
     details |= {key: value for key, value in extra.items() if value is not None}
     return belief, PriorGuess(name, best.lat, best.lon, radius, first.rationale, details)
 
 
-def _spots(number: int, answer: Answer | Unread, resolve: Resolve | None) -> list[_Spot]:
-    """Where an answer may mean, its shares adding up to one: its coordinates, else its names by the gazetteer."""
+def _spots(number: int, answer: Answer | Unread, way: Way, resolve: Resolve | None) -> list[_Spot]:
+    """Where an answer may mean, its shares adding up to its weight: its coordinates, else its names looked up."""
     if isinstance(answer, Unread):
         return []
     if answer.lat is not None and answer.lon is not None:
         least = max(answer.radius_m or 0.0, _LEAST_M.get(answer.level or "", 0.0))
-        return [_Spot(answer.lat, answer.lon, min(least, 2e7), 1.0, number)]
+        return [_Spot(answer.lat, answer.lon, min(least, 2e7), way.weight, number)]
     if resolve is None:
         return []
     options = [resolve(names.text()) for names in (answer.names, *answer.others)]
@@ -124,7 +134,7 @@ def _spots(number: int, answer: Answer | Unread, resolve: Resolve | None) -> lis
     found = []
     for places in known:
         whole = sum(place.weight for place in places) * len(known)
-        found += [_Spot(p.lat, p.lon, p.radius_m, p.weight / whole, number) for p in places if whole > 0.0]
+        found += [_Spot(p.lat, p.lon, p.radius_m, way.weight * p.weight / whole, number) for p in places if whole > 0.0]
     return found
 
 

@@ -41,10 +41,6 @@ class Strategy:
     wordings: tuple[str, ...]
     adds: tuple[str, ...] = ()
 
-    def wording(self, sample: int) -> str:
-        """What is asked for this sample, counted from 0; more samples than wordings begin again."""
-        return self.wordings[sample % len(self.wordings)]
-
     def schema(self) -> dict[str, Any]:
         """JSON Schema of the answer, strict as the OpenAI interface wants it: every field required, null allowed."""
         fields = {name: _SCHEMA[name] for name in (*_COMMON, *self.adds)}
