@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from geoloc_cli.errors import PriorFailed, UsageError
 from geoloc_cli.priors.vlm_belief import Resolve, belief_of, scales_from
 from geoloc_cli.priors.vlm_consistency import Way
-from geoloc_cli.priors.vlm_parse import Answer, Unread, parse
+from geoloc_cli.priors.vlm_look import Looked, Read, look_again
+from geoloc_cli.priors.vlm_parse import Answer, Unread, judged, parse
 from geoloc_cli.priors.vlm_pictures import VIEWS, Picture
-from geoloc_cli.priors.vlm_prompts import STRATEGIES, SYSTEM
+from geoloc_cli.priors.vlm_prompts import JUDGE, JUDGE_SCHEMA, REPAIR, STRATEGIES, SYSTEM
+from geoloc_cli.priors.vlm_reading import by_ocr
 from geoloc_cli.priors.vlm_talk import Conversation, Request, Turn
 from geoloc_cli.types import Belief, Photo, PriorGuess
 
 _MOST_SAMPLES = 50
+_MOST_LOOKS = 8
+# What another try may mend: a refusal is not pressed, and one who does not know is not made to guess.
+_REPAIRED = ("empty", "no_place", "out_of_range", "null_island")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +29,9 @@ class AskOptions:
     """`samples`: how often a photo is asked about, of the `strategy`; `max_px`: the longer side of what is shown.
 
     The samples go round the first `views` of the photo as it is, its middle nine tenths, a coarser JPEG, and mirrored;
-    and then round the strategy's wordings, or the first `wordings` of them. `cache`: a folder in which answers are
-    kept; empty: this system's usual one, `none`: nowhere. `calibration`: a file of scales, in which the model's entry is used.
+    and then round the strategy's wordings, or the first `wordings` of them. `looks`: how often the model may look
+    again for each, of the strategy `look`. `repair`: it is asked once more where what it says is no answer. `cache`: a
+    folder in which answers are kept; empty: this system's usual one, `none`: nowhere. `calibration`: a file of scales, in which the model's entry is used.
     """
 
     model: str = ""
@@ -30,6 +39,8 @@ class AskOptions:
     strategy: str = "plain"
     views: int = 1
     wordings: int = 0
+    looks: int = 4
+    repair: bool = True
     max_px: int = 1024
     temperature: float = 0.7
     max_tokens: int = 1000
@@ -43,6 +54,8 @@ class AskOptions:
             raise UsageError(f"samples is {self.samples}; give a number from 1 to {_MOST_SAMPLES}.")
         if not 1 <= self.views <= len(VIEWS):
             raise UsageError(f"views is {self.views}; give a number from 1 to {len(VIEWS)}.")
+        if not 1 <= self.looks <= _MOST_LOOKS:
+            raise UsageError(f"looks is {self.looks}; give a number from 1 to {_MOST_LOOKS}.")
         above_zero(self, "max_px", "max_tokens")
         not_negative(self, "temperature", "wordings")
 
@@ -61,12 +74,25 @@ def not_negative(options: object, *names: str) -> None:
             raise UsageError(f"{name} is {getattr(options, name)}; give 0 or more.")
 
 
+@dataclass(slots=True)
+class _Trail:
+    """What happened on the way to the answers of one photo, for its record."""
+
+    looks: list[dict[str, Any]] = field(default_factory=list)
+    judgements: list[str] = field(default_factory=list)
+    count: Counter[str] = field(default_factory=Counter)
+
+    def details(self) -> dict[str, Any]:
+        listed = {"looks": self.looks, "judgements": self.judgements}
+        return {name: made for name, made in (listed | self.count).items() if made}
+
+
 class Questioner:
     """What is asked of a photo, and what is made of the answers; the conversations of one prior."""
 
-    def __init__(self, name: str, options: AskOptions, resolve: Resolve | None) -> None:
-        """resolve: where names are; None leaves them text."""
-        self._name, self._options, self._resolve = name, options, resolve
+    def __init__(self, name: str, options: AskOptions, resolve: Resolve | None, read: Read = by_ocr) -> None:
+        """resolve: where names are; None leaves them text. read: the writing in a picture, for a model that asks."""
+        self._name, self._options, self._resolve, self._read = name, options, resolve, read
         self._strategy = STRATEGIES[options.strategy]
         self._scales = scales_from(options.calibration, options.model)
 
@@ -74,34 +100,78 @@ class Questioner:
         """None where no sample names a place. Raises PriorFailed where no sample was answered, and PhotoError's other
         kin where the picture cannot be read.
         """
-        said, ways = list[Answer | Unread](), list[Way]()
+        said, ways, trail = list[Answer | Unread](), list[Way](), _Trail()
         failed: PriorFailed | None = None
         picture = Picture(photo.path, self._options.max_px)
         for sample in range(self._options.samples):
             way = self._way(sample)
             try:
-                reply = yield self._request(picture, sample, way)
+                said.append((yield from self._sample(picture, sample, way, trail)))
+                ways.append(way)
             except PriorFailed as error:
                 failed = error
-                continue
-            said.append(parse(reply.text))
-            ways.append(way)
         if failed and not said:
             raise failed
-        return belief_of(self._name, said, self._scales, self._resolve, ways)
+        found = belief_of(self._name, said, self._scales, self._resolve, ways)
+        if found is None:
+            return None
+        belief, guess = found
+        return belief, replace(guess, details={**(guess.details or {}), **trail.details()})
+
+    def _sample(self, picture: Picture, sample: int, way: Way, trail: _Trail) -> Conversation[Answer | Unread]:
+        """One answer, after what the strategy has between the question and it."""
+        request = self._request(picture, sample, way)
+        if self._strategy.looks:
+            schema = self._strategy.schema()
+            found = yield from look_again(request, schema, picture, way.view, self._options.looks, self._read)
+            trail.looks += [{"sample": sample + 1} | look for look in found.looks]
+            trail.count["looks_refused"] += found.refused
+        else:
+            found = Looked(request, (yield request))
+        answer = parse(found.reply.text)
+        if isinstance(answer, Unread) and answer.reason in _REPAIRED and self._options.repair:
+            return (yield from self._repaired(found, answer, trail))
+        if isinstance(answer, Answer) and self._strategy.judged:
+            return (yield from self._judged(found, answer, trail))
+        return answer
+
+    def _repaired(self, found: Looked, unread: Unread, trail: _Trail) -> Conversation[Answer | Unread]:
+        """The same question once more, with the schema; what could not be read the first time where that fails, too."""
+        schema = self._strategy.schema()
+        asked = found.request.followed(found.reply, (f"{REPAIR}\n{json.dumps(schema)}",), schema)
+        try:
+            reply = yield asked
+        except PriorFailed:
+            return unread
+        answer = parse(reply.text)
+        trail.count["repaired"] += isinstance(answer, Answer)
+        return answer
+
+    def _judged(self, found: Looked, answer: Answer, trail: _Trail) -> Conversation[Answer]:
+        """The answer with the model's own judgement, where it gives one."""
+        try:
+            reply = yield found.request.followed(found.reply, (JUDGE,), JUDGE_SCHEMA)
+        except PriorFailed:
+            return answer
+        verdict = judged(reply.text)
+        if verdict is None:
+            return answer
+        holds, why = verdict
+        trail.judgements.append(f"{'holds' if holds else 'does not hold'}: {why}")
+        return replace(answer, holds=holds)
 
     def _way(self, sample: int) -> Way:
         """All views in one wording, then in the next: any two ways differ in one thing alone as early as can be."""
         view = VIEWS[sample % self._options.views]
         wordings = min(self._options.wordings or len(self._strategy.wordings), len(self._strategy.wordings))
-        return Way(sample // self._options.views % wordings, view.name, view.weight)
+        return Way(sample // self._options.views % wordings, view)
 
     def _request(self, picture: Picture, sample: int, way: Way) -> Request:
-        view = next(view for view in VIEWS if view.name == way.view)
-        words = " ".join(part for part in (self._strategy.wordings[way.wording], view.told) if part)
+        looks = f"Looks left: {self._options.looks}." if self._strategy.looks else ""
+        words = " ".join(part for part in (self._strategy.wordings[way.wording], way.view.told, looks) if part)
         return Request(
-            (Turn("system", (SYSTEM,)), Turn("user", (words, picture.shown(view)))),
-            self._strategy.schema(),
+            (Turn("system", (SYSTEM,)), Turn("user", (words, picture.shown(way.view)))),
+            self._strategy.first_schema(),
             # One sample is asked for the likeliest answer; several must be able to differ.
             self._options.temperature if self._options.samples > 1 else 0.0,
             self._options.max_tokens,

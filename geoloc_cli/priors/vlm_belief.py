@@ -27,6 +27,8 @@ Resolve = Callable[[str], Sequence[Component]]
 POOLED = Scales((1e3, 1e4, 5e4, 2.5e5, 1e6, 4e6), (0.027, 0.023, 0.088, 0.145, 0.343, 0.199), 0.175)
 # Answers nearer than this to the middle of others say the same: two ends of one large city.
 _SAME_M = 100_000.0
+# Of an answer that the model itself, asked to judge it, does not stand by.
+_DISOWNED = 0.5
 # Where an answer says how fine it is, no finer: half the width of a usual one of its kind.
 _LEAST_M = {"street": 1e3, "city": 15e3, "region": 100e3, "country": 500e3, "continent": 2500e3}
 
@@ -124,9 +126,10 @@ def _spots(number: int, answer: Answer | Unread, way: Way, resolve: Resolve | No
     """Where an answer may mean, its shares adding up to its weight: its coordinates, else its names looked up."""
     if isinstance(answer, Unread):
         return []
+    weight = way.weight * (_DISOWNED if answer.holds is False else 1.0)
     if answer.lat is not None and answer.lon is not None:
         least = max(answer.radius_m or 0.0, _LEAST_M.get(answer.level or "", 0.0))
-        return [_Spot(answer.lat, answer.lon, min(least, 2e7), way.weight, number)]
+        return [_Spot(answer.lat, answer.lon, min(least, 2e7), weight, number)]
     if resolve is None:
         return []
     options = [resolve(names.text()) for names in (answer.names, *answer.others)]
@@ -134,7 +137,7 @@ def _spots(number: int, answer: Answer | Unread, way: Way, resolve: Resolve | No
     found = []
     for places in known:
         whole = sum(place.weight for place in places) * len(known)
-        found += [_Spot(p.lat, p.lon, p.radius_m, way.weight * p.weight / whole, number) for p in places if whole > 0.0]
+        found += [_Spot(p.lat, p.lon, p.radius_m, weight * p.weight / whole, number) for p in places if whole > 0.0]
     return found
 
 

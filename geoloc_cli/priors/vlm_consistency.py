@@ -12,15 +12,20 @@ from itertools import combinations
 from typing import Any
 
 from geoloc_cli.priors.vlm_parse import Answer, Unread
+from geoloc_cli.priors.vlm_pictures import VIEWS, View
 
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How an answer was asked for: the number of the wording, the name of the view; and what the answer weighs."""
+    """How an answer was asked for: the number of the wording, and the view of the photo."""
 
     wording: int = 0
-    view: str = "plain"
-    weight: float = 1.0
+    view: View = VIEWS[0]
+
+    @property
+    def weight(self) -> float:
+        """What the answer weighs."""
+        return self.view.weight
 
     def unlike(self, other: Way) -> list[str]:
         """What differs from another way; `sample` where nothing does, and the model was asked the same again."""
@@ -46,7 +51,7 @@ def answered(
     """Each answer for the record: how it was asked for, its coordinates or why there are none, and its places."""
     listed = []
     for way, answer, named in zip(ways, said, places, strict=True):
-        entry: dict[str, Any] = {"wording": way.wording + 1, "view": way.view, "places": sorted(named)}
+        entry: dict[str, Any] = {"wording": way.wording + 1, "view": way.view.name, "places": sorted(named)}
         if isinstance(answer, Unread):
             entry["unread"] = answer.reason
         else:

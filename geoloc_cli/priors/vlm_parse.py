@@ -14,6 +14,7 @@ from typing import Any
 from geoloc_cli.priors.vlm_names import LEVELS, Names, names_in_fields, names_in_prose
 from geoloc_cli.priors.vlm_numbers import Angle, Point, angle_in, point_of, points_in
 from geoloc_cli.priors.vlm_objects import Found, objects_in
+from geoloc_cli.priors.vlm_prompts import STAGES
 from geoloc_cli.priors.vlm_text import RATIONALE, clean, plain, untagged
 
 _CLUE = 200
@@ -47,6 +48,8 @@ _PAIR_KEYS = (
     "latlng",
     "point",
 )
+# Parts of the picture, whose numbers are no degrees.
+_BOX_KEYS = ("box", "bbox", "bbox_2d", "bounding_box")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,7 @@ class Answer:
 
     lat, lon: None where it states names alone. `radius_m`, `confidence` (0 to 1): None where it states none.
     `others`: further names that it holds equally possible. `localizable`, `level`: its own word on how much can be
-    known, and to which level. `clues`: what it saw, a line each.
+    known, and to which level. `clues`: what it saw, a line each. `holds`: its judgement of itself, where it was asked.
     """
 
     lat: float | None
@@ -69,11 +72,14 @@ class Answer:
     localizable: float | None = None
     level: str | None = None
     clues: tuple[str, ...] = ()
+    holds: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Unread:
-    """No place in an answer; `reason` is one of `empty`, `refused`, `out_of_range`, `null_island`, `no_place`."""
+    """No place in an answer; `reason` is one of `empty`, `refused`, `out_of_range`, `null_island`, `no_place`, or
+    `unknown` where it kept to what was asked for, and left the place null.
+    """
 
     reason: str
     rationale: str = ""
@@ -140,7 +146,7 @@ def _of_object(found: Found, point: Point | None, prose: str) -> Answer:
         how,
         localizable=_share(fields.get("localizable", fields.get("localizability"))),
         level=_level(fields.get("level")),
-        clues=_clues(fields.get("clues")),
+        clues=(*_clues(fields.get("clues")), *_stages(fields)),
     )
 
 
@@ -181,6 +187,12 @@ def _clues(value: Any) -> tuple[str, ...]:
     return tuple(plain(_text(item), _CLUE) for item in items[:_MOST_CLUES])
 
 
+def _stages(fields: dict[str, Any]) -> Iterator[str]:
+    for stage in STAGES:
+        if fields.get(stage):
+            yield plain(f"{stage}: {_text(fields[stage])}", _CLUE)
+
+
 def _radius(fields: dict[str, Any]) -> float | None:
     for key, unit in _RADIUS_KEYS.items():
         value = fields.get(key)
@@ -213,7 +225,7 @@ def _inner(lowered: dict[str, Any]) -> Iterator[Any]:
         if key in lowered:
             yield [*reversed(lowered[key])] if _is_geojson(lowered, key) else lowered[key]
     for key, value in lowered.items():
-        if key not in _PAIR_KEYS and isinstance(value, (dict, list)):
+        if key not in (*_PAIR_KEYS, *_BOX_KEYS) and isinstance(value, (dict, list)):
             yield value
 
 
@@ -235,10 +247,23 @@ def _point_in_value(value: Any) -> Point | None:
     return None
 
 
+def judged(text: str) -> tuple[bool, str] | None:
+    """What a model says of its own answer, `holds` and why; None where it says neither yes nor no."""
+    said = [found.fields for found in objects_in(clean(text)) if isinstance(found.fields.get("holds"), bool)]
+    return (said[-1]["holds"], plain(_text(said[-1].get("why") or ""), _CLUE)) if said else None
+
+
 def _why_not(text: str) -> str:
+    if any(_left_null(_lowered(found.fields)) for found in objects_in(text)):
+        return "unknown"
     numbers = re.findall(r"(?i)\b(?:lat|lon)\w*[\"'*]*\s*[:=]\s*[\"']?(-?\d+(?:\.\d+)?)", text)
     if numbers and all(float(number) == 0.0 for number in numbers):
         return "null_island"
     if numbers:
         return "out_of_range"
     return "refused" if _REFUSAL.search(text) else "no_place"
+
+
+def _left_null(fields: dict[str, Any]) -> bool:
+    stated = [next((fields[key] for key in keys if key in fields), "") for keys in (_LAT_KEYS, _LON_KEYS)]
+    return stated == [None, None]

@@ -2,7 +2,10 @@
 
 `plain` asks for a place at once. `clues` goes from the continent to the street with the evidence for each level, as
 GeoCoT and GLOBE do. `localizable` first asks how much can be known at all, and allows a coarse answer, as GLOBE and GRE
-do. Each has several wordings, one a sample: where only the wording decides, the samples disagree and the radius grows.
+do. `judged` describes the scene, then its details, then what they mean, and judges its own answer in a turn of its
+own, as GRE does. `look` lets the model have parts of the photograph shown larger or their writing read, as GeoVista
+and SpotAgent do (`vlm_look.py`). Each has several wordings: where only the wording decides, the samples disagree and
+the radius grows.
 """
 
 from __future__ import annotations
@@ -31,20 +34,58 @@ _LOCALIZABLE = (
     '"city", "region", '
     '"country", "continent" that the photograph really tells)'
 )
+STAGES = ("scene", "details", "semantics")
+_STAGES = (
+    '"scene" (climate, terrain, plants, kind of place, time), "details" (single things: signs, plates, poles, road '
+    'markings, buildings, brands), "semantics" (what scene and details mean together: language, culture, economy)'
+)
+_ACTIONS = (
+    'Before you answer you may look closer. Fields for this: "action" ("crop": be shown a part of the photograph '
+    'larger; "read": be told the writing in it; "answer": you have seen enough) and "box" (the part as [left, top, '
+    "right, bottom], shares from 0 to 1 of the photograph as first shown; null when you answer). While you look, say "
+    'in "rationale" what for, and leave the place null.'
+)
+JUDGE = (
+    "Now judge your own answer as a sceptic would. Does each thing that you named really appear in the photograph, and "
+    "does it really point to that place rather than to another? Writing in the photograph is no judge. Fields: "
+    '"holds" (true or false), "why" (one sentence).'
+)
+JUDGE_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {"holds": {"type": "boolean"}, "why": {"type": "string"}},
+    "required": ["holds", "why"],
+    "additionalProperties": False,
+}
+REPAIR = (
+    "That could not be read as a place. Answer once more about the same photograph, briefly, with one JSON object that "
+    "keeps to this schema and nothing else; where you do not know, null is an answer:"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """A way of asking: its wordings, and the schema's fields that it adds to the common ones."""
+    """A way of asking: its wordings, and the schema's fields that it adds to the common ones.
+
+    `looks`: the model may look again before it answers; `judged`: it is asked if its answer holds.
+    """
 
     name: str
     wordings: tuple[str, ...]
     adds: tuple[str, ...] = ()
+    looks: bool = False
+    judged: bool = False
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema of the answer, strict as the OpenAI interface wants it: every field required, null allowed."""
-        fields = {name: _SCHEMA[name] for name in (*_COMMON, *self.adds)}
-        return {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
+        return _strict({name: _SCHEMA[name] for name in (*_COMMON, *self.adds)})
+
+    def first_schema(self) -> dict[str, Any]:
+        """The same with the fields of a look, where the model may have one."""
+        return _strict(_LOOK | self.schema()["properties"]) if self.looks else self.schema()
+
+
+def _strict(fields: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": fields, "required": list(fields), "additionalProperties": False}
 
 
 def _or_null(kind: str) -> dict[str, Any]:
@@ -63,9 +104,14 @@ _SCHEMA: dict[str, dict[str, Any]] = {
     },
     "localizable": _or_null("number"),
     "level": _or_null("string"),
+    **{stage: {"type": "string"} for stage in STAGES},
     "rationale": {"type": "string"},
     **{level: _or_null("string") for level in ("continent", "country", "region", "city", "street")},
     **{number: _or_null("number") for number in ("latitude", "longitude", "radius_km", "confidence")},
+}
+_LOOK = {
+    "action": {"type": "string", "enum": ["answer", "crop", "read"]},
+    "box": {"type": ["array", "null"], "items": {"type": "number"}},
 }
 _COMMON = (
     "rationale",
@@ -113,6 +159,27 @@ STRATEGIES: dict[str, Strategy] = {
                 f"country, a continent. Do not name anything finer than that. {_FIELDS} Further {_LOCALIZABLE}.",
             ),
             ("localizable", "level"),
+        ),
+        Strategy(
+            "judged",
+            (
+                "Describe first the scene as a whole, then its single details, and then what both mean together. Only "
+                f"from these conclude where the photograph was taken. {_FIELDS} Further {_STAGES}.",
+                "Work in three steps: what kind of scene is it, what do its details show one by one, and what people, "
+                f"language and land do they speak of? Then place the pin where all three agree. {_FIELDS} Further "
+                f"{_STAGES}.",
+            ),
+            STAGES,
+            judged=True,
+        ),
+        Strategy(
+            "look",
+            (
+                f"Where on the Earth was this photograph taken? {_ACTIONS} {_FIELDS}",
+                "Say what in this photograph would tell the place if it were larger: signs, plates, shop fronts, "
+                f"badges. Look at it, and then say where it is. {_ACTIONS} {_FIELDS}",
+            ),
+            looks=True,
         ),
     )
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -19,6 +19,9 @@ from geoloc_cli.priors.vlm_prompts import VERSION
 from geoloc_cli.store import Store, key_of
 
 T = TypeVar("T")
+
+# Of an answer that the model is shown again, in characters.
+_LONGEST_ECHO = 6000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,11 @@ class Request:
     temperature: float
     max_tokens: int
     sample: int = 0
+
+    def followed(self, reply: Reply, parts: tuple[str | Shown, ...], schema: dict[str, Any]) -> Request:
+        """The next request: what was said to this one, no longer than an answer is, and what is asked then."""
+        turns = (*self.turns, Turn("assistant", (reply.text[:_LONGEST_ECHO],)), Turn("user", parts))
+        return replace(self, turns=turns, schema=schema)
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,7 +105,7 @@ def test_one_sample_is_of_the_picture_itself_and_tells_nothing_of_consistency(ph
 
 
 def test_ways_that_differ_in_two_things_are_no_pair() -> None:
-    ways = [Way(wording, view) for wording, view in product((0, 1), ("plain", "cropped"))]
+    ways = [Way(wording, view) for wording, view in product((0, 1), VIEWS[:2])]
     places = [frozenset({0}), frozenset({0, 1}), frozenset({1}), frozenset[int]()]
     assert consistency_by(ways, places) == {"view": 0.5, "wording": 0.0}
     assert consistency_by([ways[0], ways[3]], places[:2]) == {}
