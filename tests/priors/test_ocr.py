@@ -17,6 +17,8 @@ from geoloc_cli.errors import NotAPhoto, UsageError
 from geoloc_cli.geo.belief import density_per_m2, mass_within
 from geoloc_cli.photos.exif import read_photo
 from geoloc_cli.priors.ocr import OcrOptions, OcrPrior
+from geoloc_cli.priors.vlm_pictures import WHOLE, Picture
+from geoloc_cli.priors.vlm_reading import by_ocr
 from geoloc_cli.registry import create, parse
 from geoloc_cli.types import Belief, Photo, PriorGuess
 
@@ -134,3 +136,12 @@ def test_real_pictures_with_text(prior: OcrPrior, realdata: Path) -> None:
     book = prior.believe(read_photo(str(folder / "book-beside-flowers.jpg")))
     assert mass(shop, 36.0, 137.5, 700) > 0.4  # Japan, by its kana
     assert mass(book, 39.0, 33.0, 800) > 0.4  # Turkey, by its language
+
+
+def test_a_model_that_asks_is_told_what_is_too_small_in_the_whole(tmp_path: Path) -> None:
+    image = Image.new("RGB", (1600, 1200), (120, 135, 120))
+    ImageDraw.Draw(image).text((1000, 520), "MALMÖ", font=ImageFont.load_default(30), fill="white")
+    image.save(tmp_path / "far.png")
+    picture = Picture(str(tmp_path / "far.png"), 160)
+    assert by_ocr(picture.pixels((0.6, 0.4, 0.8, 0.5), 800)) == ["MALMÖ"]
+    assert by_ocr(picture.pixels(WHOLE, 160)) == []
