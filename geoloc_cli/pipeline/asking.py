@@ -10,6 +10,7 @@ from geoloc_cli.errors import PhotoError, UsageError
 from geoloc_cli.geo.belief import credible_radius_m, fuse, mass_within, mode, simplify
 from geoloc_cli.index.reader import Circle
 from geoloc_cli.photos.exif import read_photo
+from geoloc_cli.pipeline.neighbours import informed
 from geoloc_cli.registry import BackendSpec, check, create, parse, written
 from geoloc_cli.types import Belief, Fix, Photo, PriorGuess
 
@@ -89,7 +90,7 @@ def build_prior(text: str, cache: str | None = None) -> Prior:
     cache: the folder of one that keeps something on disk, unless its own options name another.
     """
     made: Prior = create("prior", spec_of(text), {"cache": cache} if cache else {})
-    return made
+    return informed(made, cache)
 
 
 def spec_of(text: str) -> BackendSpec:

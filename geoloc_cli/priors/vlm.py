@@ -16,6 +16,7 @@ from geoloc_cli.priors.vlm_ask import AskOptions, Questioner, above_zero, not_ne
 from geoloc_cli.priors.vlm_belief import Resolve
 from geoloc_cli.priors.vlm_http import Endpoint
 from geoloc_cli.priors.vlm_places import by_gazetteer
+from geoloc_cli.priors.vlm_rag import Neighbours
 from geoloc_cli.priors.vlm_talk import Remembered, Speaker, hold
 from geoloc_cli.store import opened
 from geoloc_cli.types import Belief, Photo, PriorGuess
@@ -72,6 +73,12 @@ class VlmPrior:
         store = opened(options.cache, self.name)
         self._kept = Remembered(self._endpoint, store) if store else None
         self._speaker: Speaker = self._kept or self._endpoint
+
+    def gallery(self) -> str:
+        return self._questioner.gallery()
+
+    def inform(self, neighbours: Neighbours) -> None:
+        self._questioner.inform(neighbours)
 
     def close(self) -> None:
         self._endpoint.close()

@@ -14,6 +14,7 @@ from geoloc_cli.priors.vlm_look import Looked, Read, look_again
 from geoloc_cli.priors.vlm_parse import Answer, Unread, judged, parse
 from geoloc_cli.priors.vlm_pictures import VIEWS, Picture
 from geoloc_cli.priors.vlm_prompts import JUDGE, JUDGE_SCHEMA, REPAIR, STRATEGIES, SYSTEM
+from geoloc_cli.priors.vlm_rag import NOWHERE, Nearby, Neighbours, contexts_of
 from geoloc_cli.priors.vlm_reading import by_ocr
 from geoloc_cli.priors.vlm_talk import Conversation, Request, Turn
 from geoloc_cli.types import Belief, Photo, PriorGuess
@@ -30,8 +31,11 @@ class AskOptions:
 
     The samples go round the first `views` of the photo as it is, its middle nine tenths, a coarser JPEG, and mirrored;
     and then round the strategy's wordings, or the first `wordings` of them. `looks`: how often the model may look
-    again for each, of the strategy `look`. `repair`: it is asked once more where what it says is no answer. `cache`: a
-    folder in which answers are kept; empty: this system's usual one, `none`: nowhere. `calibration`: a file of scales, in which the model's entry is used.
+    again for each, of the strategy `look`. `repair`: it is asked once more where what it says is no answer.
+
+    `rag`: how many of the most and least similar photos of the index `gallery` are shown to it by their coordinates, or
+    several such numbers, round which the samples go first of all. `cache`: a folder in which answers are kept; empty: this system's usual one, `none`: nowhere.
+    `calibration`: a file of scales, in which the model's entry is used.
     """
 
     model: str = ""
@@ -41,6 +45,8 @@ class AskOptions:
     wordings: int = 0
     looks: int = 4
     repair: bool = True
+    rag: str = ""
+    gallery: str = ""
     max_px: int = 1024
     temperature: float = 0.7
     max_tokens: int = 1000
@@ -56,6 +62,8 @@ class AskOptions:
             raise UsageError(f"views is {self.views}; give a number from 1 to {len(VIEWS)}.")
         if not 1 <= self.looks <= _MOST_LOOKS:
             raise UsageError(f"looks is {self.looks}; give a number from 1 to {_MOST_LOOKS}.")
+        if any(contexts_of(self.rag)) and not self.gallery:
+            raise UsageError(f"rag={self.rag} needs photos whose places are known; give gallery=INDEX, its folder.")
         above_zero(self, "max_px", "max_tokens")
         not_negative(self, "temperature", "wordings")
 
@@ -95,6 +103,16 @@ class Questioner:
         self._name, self._options, self._resolve, self._read = name, options, resolve, read
         self._strategy = STRATEGIES[options.strategy]
         self._scales = scales_from(options.calibration, options.model)
+        self._contexts = contexts_of(options.rag)
+        self._neighbours: Neighbours | None = None
+
+    def gallery(self) -> str:
+        """Whose neighbours are shown; empty where none are."""
+        return self._options.gallery if any(self._contexts) else ""
+
+    def inform(self, neighbours: Neighbours) -> None:
+        """What finds them, where `gallery` names one."""
+        self._neighbours = neighbours
 
     def about(self, photo: Photo) -> Conversation[tuple[Belief, PriorGuess] | None]:
         """None where no sample names a place. Raises PriorFailed where no sample was answered, and PhotoError's other
@@ -103,28 +121,35 @@ class Questioner:
         said, ways, trail = list[Answer | Unread](), list[Way](), _Trail()
         failed: PriorFailed | None = None
         picture = Picture(photo.path, self._options.max_px)
+        nearby = self._nearby(photo)
         for sample in range(self._options.samples):
             way = self._way(sample)
             try:
-                said.append((yield from self._sample(picture, sample, way, trail)))
+                said.append((yield from self._sample(self._request(picture, sample, way, nearby), picture, way, trail)))
                 ways.append(way)
             except PriorFailed as error:
                 failed = error
         if failed and not said:
             raise failed
-        found = belief_of(self._name, said, self._scales, self._resolve, ways)
+        found = belief_of(self._name, said, self._scales, self._resolve, ways, nearby)
         if found is None:
             return None
         belief, guess = found
         return belief, replace(guess, details={**(guess.details or {}), **trail.details()})
 
-    def _sample(self, picture: Picture, sample: int, way: Way, trail: _Trail) -> Conversation[Answer | Unread]:
+    def _nearby(self, photo: Photo) -> Nearby:
+        if not any(self._contexts):
+            return NOWHERE
+        if self._neighbours is None:
+            raise UsageError(f"{self._name} was told of no neighbours; leave rag out, or inform it of some.")
+        return self._neighbours(photo, max(self._contexts))
+
+    def _sample(self, request: Request, picture: Picture, way: Way, trail: _Trail) -> Conversation[Answer | Unread]:
         """One answer, after what the strategy has between the question and it."""
-        request = self._request(picture, sample, way)
         if self._strategy.looks:
             schema = self._strategy.schema()
             found = yield from look_again(request, schema, picture, way.view, self._options.looks, self._read)
-            trail.looks += [{"sample": sample + 1} | look for look in found.looks]
+            trail.looks += [{"sample": request.sample + 1} | look for look in found.looks]
             trail.count["looks_refused"] += found.refused
         else:
             found = Looked(request, (yield request))
@@ -161,14 +186,18 @@ class Questioner:
         return replace(answer, holds=holds)
 
     def _way(self, sample: int) -> Way:
-        """All views in one wording, then in the next: any two ways differ in one thing alone as early as can be."""
-        view = VIEWS[sample % self._options.views]
+        """All contexts, then all of them in the next view, then all that in the next wording: any two differ in one
+        thing alone as early as can be.
+        """
+        turn, context = divmod(sample, len(self._contexts))
+        turn, view = divmod(turn, self._options.views)
         wordings = min(self._options.wordings or len(self._strategy.wordings), len(self._strategy.wordings))
-        return Way(sample // self._options.views % wordings, view)
+        return Way(turn % wordings, VIEWS[view], self._contexts[context])
 
-    def _request(self, picture: Picture, sample: int, way: Way) -> Request:
+    def _request(self, picture: Picture, sample: int, way: Way, nearby: Nearby) -> Request:
         looks = f"Looks left: {self._options.looks}." if self._strategy.looks else ""
-        words = " ".join(part for part in (self._strategy.wordings[way.wording], way.view.told, looks) if part)
+        parts = self._strategy.wordings[way.wording], way.view.told, nearby.told(way.neighbours), looks
+        words = " ".join(part for part in parts if part)
         return Request(
             (Turn("system", (SYSTEM,)), Turn("user", (words, picture.shown(way.view)))),
             self._strategy.first_schema(),

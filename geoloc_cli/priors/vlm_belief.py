@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,9 @@ from geoloc_cli.geo.belief import credible_radius_m, from_components, mix, unifo
 from geoloc_cli.geo.earth import haversine_m, places_of_units, unit_vectors
 from geoloc_cli.priors.calibrate import Scales
 from geoloc_cli.priors.vlm_consistency import Way, answered, consistency_by
-from geoloc_cli.priors.vlm_names import LEVELS
+from geoloc_cli.priors.vlm_names import LEVELS, Names
 from geoloc_cli.priors.vlm_parse import Answer, Unread
+from geoloc_cli.priors.vlm_rag import NOWHERE, Nearby
 from geoloc_cli.types import Belief, Component, PriorGuess
 
 Resolve = Callable[[str], Sequence[Component]]
@@ -31,6 +32,13 @@ _SAME_M = 100_000.0
 _DISOWNED = 0.5
 # Where an answer says how fine it is, no finer: half the width of a usual one of its kind.
 _LEAST_M = {"street": 1e3, "city": 15e3, "region": 100e3, "country": 500e3, "continent": 2500e3}
+# Of the most similar photo's place beside an answer. The check always finds it supported, which doubles it: it is then
+# as good as one answer that nothing speaks for, since an index that does not hold the place has a most similar one too.
+_OF_RETRIEVAL = 0.5
+# In place of an answer, where none names the likeliest place.
+_RETRIEVED = Answer(
+    None, None, None, Names(), None, "no answer names it; the most similar photo was taken here", "retrieved"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,48 +86,67 @@ def belief_of(
     scales: Scales = POOLED,
     resolve: Resolve | None = None,
     ways: Sequence[Way] = (),
+    nearby: Nearby = NOWHERE,
 ) -> tuple[Belief, PriorGuess] | None:
     """The belief of all answers, those that say nothing counted as an even share; None where none says anything.
 
-    ways: how each was asked for, and what it weighs; all alike where there is none. The guess is the middle of the
-    answers that agree most, its radius that of 90 % of what is not spread evenly.
+    ways: how each was asked for, and what it weighs; all alike where there is none. nearby: what looks like the photo;
+    the most similar one's place counts as half an answer, and each place is weighed by it. The guess is the middle of
+    the answers that agree most, its radius that of 90 % of what is not spread evenly.
     """
     ways = ways or [Way()] * len(said)
     spots = [spot for number, answer in enumerate(said) for spot in _spots(number, answer, ways[number], resolve)]
     if not spots:
         return None
-    clusters = sorted(_clusters(spots), key=lambda c: -c.weight)
-    total = sum(way.weight for way in ways)
+    retrieved = [_Spot(best.lat, best.lon, 0.0, _OF_RETRIEVAL, len(said)) for best in nearby.similar[:1]]
+    clusters = sorted(_supported(_clusters([*spots, *retrieved]), nearby), key=lambda c: -c.weight)
+    total = sum(way.weight for way in ways) + sum(spot.weight for spot in retrieved)
     parts = [(scales.about(c.lat, c.lon, c.least_m), c.weight / total) for c in clusters]
     silent = max(0.0, 1.0 - sum(share for _, share in parts))
     belief = mix([*parts, (uniform(), silent)])
     best = clusters[0]
-    first = next(answer for number, answer in enumerate(said) if number in best.answers and isinstance(answer, Answer))
+    agreeing = [number for number in sorted(best.answers) if number < len(said)]
+    first = next((answer for number in agreeing if isinstance(answer := said[number], Answer)), _RETRIEVED)
     peaked = from_components(belief.components)
     radius = credible_radius_m(peaked, best.lat, best.lon) if peaked.components else best.least_m or 2e7
+    named = [frozenset(place for place, c in enumerate(clusters) if number in c.answers) for number in range(len(said))]
     details = {
-        "levels": {level: value for level in reversed(LEVELS) if (value := getattr(first.names, level))},
-        "read": first.how,
         "samples": len(said),
         "answered": len({spot.answer for spot in spots}),
-        "agreeing": len(best.answers),
-        "consistency": round(sum(ways[number].weight for number in best.answers) / total, 4),
+        "agreeing": len(agreeing),
+        "consistency": round(sum(ways[number].weight for number in agreeing) / sum(way.weight for way in ways), 4),
         "places": len(clusters),
     }
-    named = [frozenset(place for place, c in enumerate(clusters) if number in c.answers) for number in range(len(said))]
-    unread = sorted({answer.reason for answer in said if isinstance(answer, Unread)})
     extra: dict[str, Any] = {
-        "stated_radius_m": first.radius_m,
-        "stated_confidence": first.confidence,
-        "localizable": first.localizable,
-        "level": first.level,
-        "unread": unread or None,
-        "clues": list(first.clues) or None,
+        "unread": sorted({answer.reason for answer in said if isinstance(answer, Unread)}) or None,
         "consistency_by": consistency_by(ways, named) or None,
         "answers": answered(ways, said, named) if len(said) > 1 else None,
+        "retrieved": nearby.record() or None,
+        "support": [round(nearby.support(c.lat, c.lon), 4) for c in clusters] if retrieved else None,
     }
-    details |= {key: value for key, value in extra.items() if value is not None}
+    details |= _told(first) | {key: value for key, value in extra.items() if value is not None}
     return belief, PriorGuess(name, best.lat, best.lon, radius, first.rationale, details)
+
+
+def _told(answer: Answer) -> dict[str, Any]:
+    """What one answer says beside its place, for the record."""
+    told: dict[str, Any] = {
+        "levels": {level: value for level in reversed(LEVELS) if (value := getattr(answer.names, level))},
+        "read": answer.how,
+        "stated_radius_m": answer.radius_m,
+        "stated_confidence": answer.confidence,
+        "localizable": answer.localizable,
+        "level": answer.level,
+        "clues": list(answer.clues) or None,
+    }
+    return {key: value for key, value in told.items() if value is not None}
+
+
+def _supported(clusters: Sequence[_Cluster], nearby: Nearby) -> list[_Cluster]:
+    """The clusters weighed by what the gallery has beside them; together they weigh what they did."""
+    weights = [cluster.weight * nearby.support(cluster.lat, cluster.lon) for cluster in clusters]
+    scale = sum(cluster.weight for cluster in clusters) / sum(weights)
+    return [replace(cluster, weight=weight * scale) for cluster, weight in zip(clusters, weights, strict=True)]
 
 
 def _spots(number: int, answer: Answer | Unread, way: Way, resolve: Resolve | None) -> list[_Spot]:

@@ -14,13 +14,16 @@ from typing import Any
 from geoloc_cli.priors.vlm_parse import Answer, Unread
 from geoloc_cli.priors.vlm_pictures import VIEWS, View
 
+_CHANGED = ("wording", "view", "neighbours")
+
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """How an answer was asked for: the number of the wording, and the view of the photo."""
+    """How an answer was asked for: the number of the wording, the view of the photo, how many neighbours were shown."""
 
     wording: int = 0
     view: View = VIEWS[0]
+    neighbours: int = 0
 
     @property
     def weight(self) -> float:
@@ -29,11 +32,11 @@ class Way:
 
     def unlike(self, other: Way) -> list[str]:
         """What differs from another way; `sample` where nothing does, and the model was asked the same again."""
-        return [name for name in ("wording", "view") if getattr(self, name) != getattr(other, name)] or ["sample"]
+        return [name for name in _CHANGED if getattr(self, name) != getattr(other, name)] or ["sample"]
 
 
 def consistency_by(ways: Sequence[Way], places: Sequence[frozenset[int]]) -> dict[str, float]:
-    """By `sample`, `wording` and `view`: of the pairs of answers that differ in that alone, the share that agrees.
+    """By what was changed, or `sample`: of the pairs of answers that differ in that alone, the share that agrees.
 
     places: the numbers of those that each answer names; two agree that share one. No entry where there is no such pair.
     """
@@ -52,6 +55,8 @@ def answered(
     listed = []
     for way, answer, named in zip(ways, said, places, strict=True):
         entry: dict[str, Any] = {"wording": way.wording + 1, "view": way.view.name, "places": sorted(named)}
+        if way.neighbours:
+            entry["neighbours"] = way.neighbours
         if isinstance(answer, Unread):
             entry["unread"] = answer.reason
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import jsonschema
@@ -13,7 +14,9 @@ pytest.importorskip("httpx")
 from scripted import PARIS, Turn, answering
 
 from geoloc_cli.engine.local import LocalPool
-from geoloc_cli.pipeline.batch import locate_photos
+from geoloc_cli.geo.belief import mass_within
+from geoloc_cli.geo.earth import haversine_m
+from geoloc_cli.pipeline.batch import ask_photos, locate_photos
 from geoloc_cli.pipeline.locate import LocateOptions
 from geoloc_cli.records import dumps, json_schema, loads
 from geoloc_cli.types import Fix
@@ -62,3 +65,19 @@ def test_what_the_model_said_comes_into_the_record(town: SmallTown) -> None:
     assert prior["details"]["levels"] == {"country": "France", "city": "Paris"}
     assert (prior["details"]["samples"], prior["details"]["consistency"]) == (2, 1.0)
     assert loads(line) == fix
+
+
+def test_a_model_is_shown_the_neighbours_of_the_index_that_is_named(town: SmallTown) -> None:
+    query = town.queries[0]
+    with answering(PARIS) as server:
+        spec = f"vlm?url={server.url}&model=m&rag=3&gallery={town.index}"
+        (fix,) = ask_photos([query.path], [spec], LocalPool(1))
+    assert isinstance(fix, Fix)
+    text = server.asked[0]["messages"][1]["content"][0]["text"]
+    similar, dissimilar = (json.loads(part) for part in re.findall(r"\[\[.*?\]\]", text))
+    assert len(similar) == len(dissimilar) == 3
+    assert all(haversine_m(*place, query.lat, query.lon) < 500.0 for place in similar + dissimilar)
+    retrieved = dict(fix.priors[0].details or {})["retrieved"]
+    assert haversine_m(retrieved["lat"], retrieved["lon"], query.lat, query.lon) < 30.0
+    for place in ((48.8584, 2.2945), (query.lat, query.lon)):  # where the model says, and the street
+        assert mass_within(fix.belief, *place, 200e3) > 0.1
