@@ -12,7 +12,10 @@ from geoloc_cli.contracts import Prior
 from geoloc_cli.errors import TooFewFeatures
 from geoloc_cli.index.reader import Circle, Index
 from geoloc_cli.pipeline.describer import build_descriptor, describer_of
+from geoloc_cli.priors.geoclip import GeoClipPrior
+from geoloc_cli.priors.geoclip_near import GeoClipNeighbours
 from geoloc_cli.priors.vlm_rag import Alike, Informed, Nearby
+from geoloc_cli.registry import create, parse
 from geoloc_cli.types import Photo
 
 # A photo within this of a place stands beside it: one city, and the field's threshold of one.
@@ -24,12 +27,16 @@ _DECIMALS = 4
 
 
 def informed(prior: Prior, cache: str | None = None) -> Prior:
-    """The prior, told of the photos of the gallery that it wants to be told of, if any. Raises the index's RunErrors.
+    """The prior, told of the gallery that it wants to be told of, if any: an index's folder, or the prior `geoclip`.
 
-    cache: a folder in which what the photos are described by is kept.
+    cache: a folder in which what the photos are described by is kept. Raises the RunErrors of the index, or of geoclip.
     """
-    if isinstance(prior, Informed) and prior.gallery():
-        prior.inform(IndexNeighbours(prior.gallery(), cache))
+    if isinstance(prior, Informed) and (gallery := prior.gallery()):
+        if parse(gallery).name == GeoClipPrior.name:
+            places = create("prior", parse(gallery), {"cache": cache} if cache else {})
+            prior.inform(GeoClipNeighbours(places))
+        else:
+            prior.inform(IndexNeighbours(gallery, cache))
     return prior
 
 

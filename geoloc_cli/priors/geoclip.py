@@ -229,7 +229,7 @@ class GeoClipPrior:
         belief = believed(self.gallery, self.scores(row), reading)
         if 1.0 - belief.spread < _LEAST_TOLD:
             return None
-        return refined(belief, lambda lat, lon: self._score(row, lat, lon), reading, self.options.refine)
+        return refined(belief, lambda lat, lon: self.scores_at(row, lat, lon), reading, self.options.refine)
 
     def _answer(self, belief: Belief, speaks: str) -> tuple[Belief, PriorGuess]:
         peak, share = _likeliest(belief, self.options.reading().reach_m)
@@ -255,7 +255,8 @@ class GeoClipPrior:
                 rows.append(torch.nn.functional.normalize(found, dim=1))
         return torch.cat(rows)
 
-    def _score(self, picture: NDArray[np.float32], lat: Floats, lon: Floats) -> Floats:
+    def scores_at(self, picture: NDArray[np.float32], lat: Floats, lon: Floats) -> Floats:
+        """The same of any places (N,) in degrees."""
         return self._compared(picture, self.encoded(lat, lon))
 
     def _compared(self, picture: NDArray[np.float32], places: Any) -> Floats:

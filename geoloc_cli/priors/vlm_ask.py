@@ -33,9 +33,10 @@ class AskOptions:
     and then round the strategy's wordings, or the first `wordings` of them. `looks`: how often the model may look
     again for each, of the strategy `look`. `repair`: it is asked once more where what it says is no answer.
 
-    `rag`: how many of the most and least similar photos of the index `gallery` are shown to it by their coordinates, or
-    several such numbers, round which the samples go first of all. `cache`: a folder in which answers are kept; empty: this system's usual one, `none`: nowhere.
-    `calibration`: a file of scales, in which the model's entry is used.
+    `rag`: how many of the most and least similar photos of `gallery` (an index's folder, or `geoclip`) are shown to it
+    by their coordinates, or several such numbers, round which the samples go first of all. `cache`: a folder in which
+    answers are kept; empty: this system's usual one, `none`: nowhere. `calibration`: a file of scales, in which the
+    model's entry is used.
     """
 
     model: str = ""
@@ -63,7 +64,9 @@ class AskOptions:
         if not 1 <= self.looks <= _MOST_LOOKS:
             raise UsageError(f"looks is {self.looks}; give a number from 1 to {_MOST_LOOKS}.")
         if any(contexts_of(self.rag)) and not self.gallery:
-            raise UsageError(f"rag={self.rag} needs photos whose places are known; give gallery=INDEX, its folder.")
+            raise UsageError(
+                f"rag={self.rag} needs photos whose places are known; give gallery=FOLDER, of an index, or gallery=geoclip."
+            )
         above_zero(self, "max_px", "max_tokens")
         not_negative(self, "temperature", "wordings")
 

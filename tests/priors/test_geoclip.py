@@ -18,6 +18,7 @@ from geoloc_cli.geo.belief import from_components, mode
 from geoloc_cli.geo.earth import haversine_m
 from geoloc_cli.photos.exif import read_photo
 from geoloc_cli.priors.geoclip import GeoClipOptions, GeoClipPrior, _likeliest
+from geoloc_cli.priors.geoclip_near import GeoClipNeighbours
 from geoloc_cli.registry import BackendSpec, create
 from geoloc_cli.types import Component
 
@@ -247,3 +248,17 @@ def test_the_program_asks_it(town: SmallTown, options: GeoClipOptions, tmp_path:
     assert record["priors"][0]["name"] == "geoclip"
     assert 0.15 <= record["spread"] < 0.9
     assert sum(c["weight"] for c in record["belief"]) + record["spread"] == pytest.approx(1.0, abs=1e-3)
+
+
+def test_its_places_are_neighbours_that_a_model_can_be_shown(ours: GeoClipPrior, tmp_path: Path) -> None:
+    Image.fromarray(picture()).save(tmp_path / "photo.png")
+    nearby = GeoClipNeighbours(ours)(read_photo(str(tmp_path / "photo.png")), 5)
+    scores = ours.scores(ours.pictures.embed([picture()])[0])
+    best, worst = int(np.argmax(scores)), int(np.argmin(scores))
+    for photos, at in ((nearby.similar, best), (nearby.dissimilar, worst)):
+        assert len(photos) == 5
+        assert (photos[0].lat, photos[0].lon) == (ours.gallery.lat[at], ours.gallery.lon[at])
+        assert photos[0].similarity == pytest.approx(scores[at])
+    # Any place has a likeness, and that of a place of the gallery is its score.
+    assert nearby.support(ours.gallery.lat[best], ours.gallery.lon[best]) == pytest.approx(2.0, abs=1e-3)
+    assert nearby.support(ours.gallery.lat[worst], ours.gallery.lon[worst]) == pytest.approx(0.5, abs=1e-3)
