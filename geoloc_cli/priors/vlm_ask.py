@@ -64,9 +64,7 @@ class AskOptions:
         if not 1 <= self.looks <= _MOST_LOOKS:
             raise UsageError(f"looks is {self.looks}; give a number from 1 to {_MOST_LOOKS}.")
         if any(contexts_of(self.rag)) and not self.gallery:
-            raise UsageError(
-                f"rag={self.rag} needs photos whose places are known; give gallery=FOLDER, of an index, or gallery=geoclip."
-            )
+            raise UsageError(f"rag={self.rag} needs a gallery; give gallery=FOLDER, of an index, or gallery=geoclip.")
         above_zero(self, "max_px", "max_tokens")
         not_negative(self, "temperature", "wordings")
 

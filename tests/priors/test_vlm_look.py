@@ -19,6 +19,7 @@ from geoloc_cli.errors import PriorFailed
 from geoloc_cli.photos.exif import read_photo
 from geoloc_cli.priors.vlm_ask import AskOptions, Questioner
 from geoloc_cli.priors.vlm_look import Wish, wish_of
+from geoloc_cli.priors.vlm_pictures import Picture
 from geoloc_cli.priors.vlm_talk import Reply, Request, hold
 
 if TYPE_CHECKING:
@@ -227,6 +228,17 @@ def test_writing_is_given_as_data_that_cannot_step_out_of_its_marks(fine: Photo)
     (look,) = details(guess)["looks"]
     assert all(line.isprintable() for line in look["read"])
     assert len(requests) == 2
+
+
+def test_writing_is_read_as_it_stands_in_the_photo_also_where_a_mirrored_one_is_shown(fine: Photo) -> None:
+    read: list[np.ndarray[Any, Any]] = []
+    chosen = AskOptions(model="m", strategy="look", samples=4, views=4)
+    replies = [wish("read", 0.1, 0.1, 0.4, 0.4), PARIS] * 4
+    questioner = Questioner("vlm", chosen, None, lambda pixels: read.append(pixels) or [])  # type: ignore[func-returns-value]
+    hold(questioner.about(fine), lambda _: Reply(replies.pop(0)))
+    assert [pixels.std() > 60 for pixels in read] == [False, False, False, True]
+    whole = Picture(fine.path, 800)
+    assert np.array_equal(read[3], whole.pixels((0.6, 0.1, 0.9, 0.4), 1600, 2.0))
 
 
 def test_a_page_of_writing_is_cut_short(fine: Photo) -> None:

@@ -13,6 +13,7 @@ from scripted import LYON, PARIS, Turn, answering, prior
 
 from geoloc_cli.geo.belief import mass_within
 from geoloc_cli.priors.vlm_parse import Unread, judged, parse
+from geoloc_cli.priors.vlm_prompts import STRATEGIES
 
 if TYPE_CHECKING:
     from geoloc_cli.types import Belief, Photo, PriorGuess
@@ -121,6 +122,16 @@ def test_an_answer_that_the_model_does_not_stand_by_counts_half(photo: Photo) ->
     assert held[1] == pytest.approx(0.5 * held[0], rel=0.01)
     assert doubted[0].spread == pytest.approx(0.5 + 0.5 * sure[0].spread)
     assert dict(doubted[1].details or {})["judgements"] == ["does not hold: The plates ."]
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_every_strategy_gives_a_reason_and_an_answer_by_level(photo: Photo, strategy: str) -> None:
+    requests, found = asked(photo, STAGED, HOLDS, strategy=strategy)
+    assert found is not None
+    assert found[1].rationale == "A tower."
+    assert dict(found[1].details or {})["levels"] == {"country": "France", "city": "Paris"}
+    fields = set(requests[0]["response_format"]["json_schema"]["schema"]["required"])
+    assert {"rationale", "continent", "country", "region", "city", "street", "latitude", "longitude"} <= fields
 
 
 @pytest.mark.parametrize("verdict", ["", "Yes.", '{"holds": "maybe"}', '{"holds": 1}', Turn(status=500)])
