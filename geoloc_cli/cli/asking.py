@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from geoloc_cli.cli.table import printable
+from geoloc_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from geoloc_cli.pipeline.asked_ahead import Panel
@@ -21,12 +22,24 @@ VLM_URL: Any = typer.Option(
 VLM_MODEL: Any = typer.Option(None, "--vlm-model", metavar="NAME", help="The model, as its server calls it.")
 VLM_SAMPLES: Any = typer.Option(None, "--vlm-samples", min=1, help="Ask it so often about each photo; 1 by default.")
 VLM_STRATEGY: Any = typer.Option(
-    None, "--vlm-strategy", metavar="NAME", help="How it is asked: plain, the default, clues or localizable."
+    None,
+    "--vlm-strategy",
+    metavar="NAME",
+    help="How it is asked: plain, the default, clues, localizable, judged or look.",
 )
 VLM_REPLAY: Any = typer.Option(
     None, "--vlm-replay", metavar="FILE", help="Take recorded answers, CSV or JSON lines (the prior vlm-replay)."
 )
+RAG: Any = typer.Option(
+    None,
+    "--rag",
+    metavar="N[,N]...",
+    help="Show it the places of the N photos of the index that look most like each, and of the N that look least like "
+    "it; of several numbers the samples take one after the other.",
+)
 
+# The priors that can be shown neighbours.
+_MODELS = ("vlm", "vlm-local")
 # Which option of which prior a flag stands for.
 _FLAGS = {
     "vlm": {"vlm_url": "url", "vlm_model": "model", "vlm_samples": "samples", "vlm_strategy": "strategy"},
@@ -53,6 +66,24 @@ def priors_of(ctx: typer.Context, named: list[str]) -> list[str]:
             options = {flags[f]: value for f, value in stated.items() if f in typed or f != "vlm_url"}
             priors.append(written(BackendSpec(name, options)))
     return priors
+
+
+def with_neighbours(ctx: typer.Context, priors: list[str], index: str) -> list[str]:
+    """The priors of a command, neighbours by its --rag or by their own option taken from the index that is searched.
+
+    UsageError where --rag is given and none of them is a model that could be shown any.
+    """
+    from geoloc_cli.registry import parse
+
+    rag = ctx.params["rag"]
+    models = [text for text in priors if parse(text).name in _MODELS]
+    if rag and not models and _is_typed(ctx, "rag"):
+        raise UsageError("--rag shows a vision-language model the index's photos; name one with --vlm-url or --prior.")
+    shown = {"rag": str(rag), "gallery": index} if rag else {"gallery": index}
+    return [
+        _filled(text, parse(text).name, shown) if text in models and (rag or "rag" in parse(text).options) else text
+        for text in priors
+    ]
 
 
 def tell_of(panel: Panel) -> None:

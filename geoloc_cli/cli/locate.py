@@ -36,6 +36,7 @@ def locate(
     vlm_samples: int = asking.VLM_SAMPLES,
     vlm_strategy: str = asking.VLM_STRATEGY,
     vlm_replay: str = asking.VLM_REPLAY,
+    rag: str = asking.RAG,
     rerank: str = typer.Option(
         "linear",
         "--rerank",
@@ -112,7 +113,8 @@ def locate(
     done = _Answered(resume)
     todo = [path for path in paths if path not in done.answers]
     counts = {"ok": 0, "unlocated": 0, "error": 0}
-    with Panel(asking.priors_of(ctx, prior), cache, remember=sequence) as panel, bar(len(paths), quiet) as shown:
+    named = asking.with_neighbours(ctx, asking.priors_of(ctx, prior), searched)
+    with Panel(named, cache, remember=sequence) as panel, bar(len(paths), quiet) as shown:
         run = partial(
             locate_photos,
             searched,

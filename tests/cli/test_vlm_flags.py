@@ -9,7 +9,8 @@ import typer
 import typer.main
 
 from geoloc_cli.cli.app import app
-from geoloc_cli.cli.asking import priors_of
+from geoloc_cli.cli.asking import priors_of, with_neighbours
+from geoloc_cli.errors import UsageError
 from geoloc_cli.registry import BackendSpec, parse, written
 
 URL = "https://host:8443/v1?tenant=a&b=c%20d#part"
@@ -53,3 +54,32 @@ def test_a_url_that_is_a_setting_counts_where_the_prior_is_named_and_nowhere_els
 def test_a_spec_is_read_as_it_was_written() -> None:
     for spec in (BackendSpec("a"), BackendSpec("a", {"url": URL, "name": "ü +%&=?", "empty": ""})):
         assert parse(written(spec)) == spec
+
+
+def neighbours(*arguments: str, settings: dict[str, Any] | None = None) -> list[BackendSpec]:
+    """What `locate` asks, where `indexes/city` is searched."""
+    program: Any = typer.main.get_command(app)
+    ctx = program.commands["locate"].make_context("locate", ["photo.jpg", *arguments], default_map=settings)
+    return [parse(text) for text in with_neighbours(ctx, priors_of(ctx, ctx.params["prior"]), "indexes/city")]
+
+
+def test_neighbours_are_of_the_index_that_is_searched_unless_the_prior_says_otherwise() -> None:
+    named = ["--prior", "exif", "--prior", "vlm?url=u&model=m"]
+    model = {"url": "u", "model": "m"}
+    own = {"rag": "5", "gallery": "geoclip"}
+    assert neighbours(*named) == [BackendSpec("exif"), BackendSpec("vlm", model)]
+    shown = BackendSpec("vlm", {"rag": "0,10", "gallery": "indexes/city"} | model)
+    assert neighbours(*named, "--rag", "0,10") == [BackendSpec("exif"), shown]
+    (said,) = neighbours("--prior", "vlm?rag=5&gallery=geoclip", "--rag", "10")
+    assert said.options == own
+    (said,) = neighbours("--prior", "vlm?rag=5")
+    assert said.options == own | {"gallery": "indexes/city"}
+    (said,) = neighbours("--vlm-url", "u", "--rag", "3")
+    assert (said.options["url"], said.options["rag"], said.options["gallery"]) == ("u", "3", "indexes/city")
+
+
+def test_neighbours_are_for_a_model_and_a_setting_alone_needs_none() -> None:
+    with pytest.raises(UsageError, match="--vlm-url"):
+        neighbours("--prior", "exif", "--rag", "5")
+    assert neighbours("--prior", "exif", settings={"rag": "5"}) == [BackendSpec("exif")]
+    assert neighbours("--prior", "vlm", settings={"rag": "5"})[0].options == {"rag": "5", "gallery": "indexes/city"}
