@@ -147,16 +147,19 @@ class Questioner:
 
     def _sample(self, request: Request, picture: Picture, way: Way, trail: _Trail) -> Conversation[Answer | Unread]:
         """One answer, after what the strategy has between the question and it."""
+        found = Looked(request)
         if self._strategy.looks:
             schema = self._strategy.schema()
-            found = yield from look_again(request, schema, picture, way.view, self._options.looks, self._read)
-            trail.looks += [{"sample": request.sample + 1} | look for look in found.looks]
-            trail.count["looks_refused"] += found.refused
+            try:
+                yield from look_again(found, schema, picture, way.view, self._options.looks, self._read)
+            finally:
+                trail.looks += [{"sample": request.sample + 1} | look for look in found.looks]
+                trail.count["looks_refused"] += found.refused
         else:
-            found = Looked(request, (yield request))
+            found.reply = yield request
         answer = parse(found.reply.text)
         if isinstance(answer, Unread) and answer.reason in _REPAIRED and self._options.repair:
-            return (yield from self._repaired(found, answer, trail))
+            answer = yield from self._repaired(found, answer, trail)
         if isinstance(answer, Answer) and self._strategy.judged:
             return (yield from self._judged(found, answer, trail))
         return answer
@@ -164,12 +167,12 @@ class Questioner:
     def _repaired(self, found: Looked, unread: Unread, trail: _Trail) -> Conversation[Answer | Unread]:
         """The same question once more, with the schema; what could not be read the first time where that fails, too."""
         schema = self._strategy.schema()
-        asked = found.request.followed(found.reply, (f"{REPAIR}\n{json.dumps(schema)}",), schema)
+        found.request = found.request.followed(found.reply, (f"{REPAIR}\n{json.dumps(schema)}",), schema)
         try:
-            reply = yield asked
+            found.reply = yield found.request
         except PriorFailed:
             return unread
-        answer = parse(reply.text)
+        answer = parse(found.reply.text)
         trail.count["repaired"] += isinstance(answer, Answer)
         return answer
 

@@ -46,7 +46,7 @@ class Wish:
 
 @dataclass(slots=True)
 class Looked:
-    """What became of the loop: the last request and its reply, the looks that ran, and how many wishes were none."""
+    """How far an answer has come: the last request and its reply, the looks that ran, how many wishes were none."""
 
     request: Request
     reply: Reply = field(default_factory=lambda: Reply(""))
@@ -55,34 +55,33 @@ class Looked:
 
 
 def look_again(
-    request: Request, last_schema: dict[str, Any], picture: Picture, view: View, most: int, read: Read
-) -> Conversation[Looked]:
-    """The conversation from its first request to an answer, after `most` looks at most.
+    made: Looked, last_schema: dict[str, Any], picture: Picture, view: View, most: int, read: Read
+) -> Conversation[None]:
+    """The conversation from the first request of `made` to an answer, after `most` looks at most.
 
     last_schema: of the answer when no look is left. Raises PriorFailed where the model answers nothing at all; where it
     fails after a look, as servers do that take one picture a request, it is asked for an answer to the first.
     """
-    made = Looked(request)
+    first = made.request
     seen: set[tuple[str, Box]] = {(CROP, WHOLE)}
     for left in range(most - 1, -2, -1):
         try:
             made.reply = yield made.request
         except PriorFailed:
-            if made.request is request:
+            if made.request is first:
                 raise
-            made.request = replace(request, schema=last_schema)
+            made.request = replace(first, schema=last_schema)
             made.reply = yield made.request
-            return made
+            return
         wish = wish_of(made.reply.text)
         if wish is None or left < 0:
-            return made
+            return
         shown = _shown(wish, seen, picture, view, read, made)
         made.request = made.request.followed(
             made.reply,
             (*shown, f"Looks left: {left}." if left else "No look is left: answer now, as far as you can tell."),
-            request.schema if left else last_schema,
+            first.schema if left else last_schema,
         )
-    return made
 
 
 def wish_of(text: str) -> Wish | str | None:

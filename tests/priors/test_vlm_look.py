@@ -197,6 +197,13 @@ def test_a_server_that_takes_one_picture_still_answers(fine: Photo) -> None:
         asked(fine, refusal)
 
 
+def test_a_look_stays_in_the_record_where_its_sample_comes_to_nothing(fine: Photo) -> None:
+    gone = Turn(status=500)
+    _, guess = asked(fine, wish("crop", 0.1, 0.1, 0.5, 0.5), gone, gone, PARIS, samples=2)
+    assert [(look["sample"], look["action"]) for look in details(guess)["looks"]] == [(1, "crop")]
+    assert details(guess)["samples"] == 1
+
+
 def scripted(photo: Photo, replies: list[str], lines: list[str] | None, **options: Any) -> tuple[list[Request], Any]:
     """The conversation with a reader that finds these lines."""
     requests: list[Request] = []

@@ -114,6 +114,14 @@ def test_a_strategy_in_three_stages_judges_its_own_answer(photo: Photo) -> None:
     assert set(schemas[1]) == {"holds", "why"}
 
 
+def test_an_answer_that_was_mended_is_judged_all_the_same(photo: Photo) -> None:
+    requests, found = asked(photo, "A lovely street.", STAGED, FALLS, strategy="judged")
+    assert found is not None
+    assert len(requests) == 3
+    assert len(requests[2]["messages"]) == 6
+    assert dict(found[1].details or {})["judgements"] == ["does not hold: The plates ."]
+
+
 def test_an_answer_that_the_model_does_not_stand_by_counts_half(photo: Photo) -> None:
     sure, doubted = (asked(photo, STAGED, verdict, strategy="judged")[1] for verdict in (HOLDS, FALLS))
     assert sure is not None
