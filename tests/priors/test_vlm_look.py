@@ -23,8 +23,6 @@ from geoloc_cli.priors.vlm_pictures import Picture
 from geoloc_cli.priors.vlm_talk import Reply, Request, hold
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from geoloc_cli.types import Photo, PriorGuess
 
 pytestmark = pytest.mark.usefixtures("keyed")
@@ -56,12 +54,12 @@ def picture(part: dict[str, Any]) -> np.ndarray[Any, Any]:
     return np.asarray(Image.open(io.BytesIO(data)).convert("RGB"), dtype=float)
 
 
-@pytest.fixture
-def fine(tmp_path: Path) -> Photo:
+@pytest.fixture(scope="module")
+def fine(tmp_path_factory: pytest.TempPathFactory) -> Photo:
     """Stripes of two pixels in its upper right quarter: grey where it is made small, black and white where not."""
     pixels = np.full((800, 800, 3), 90, dtype=np.uint8)
     pixels[:400, 400:] = np.where(np.arange(400) // 2 % 2, 0, 255)[None, :, None]
-    path = tmp_path / "fine.png"
+    path = tmp_path_factory.mktemp("look") / "fine.png"
     Image.fromarray(pixels).save(path)
     return read_photo(str(path))
 
@@ -120,7 +118,7 @@ BAD = {
 
 @pytest.mark.parametrize("box", BAD)
 def test_a_box_that_is_none_is_corrected_and_counts(fine: Photo, box: str) -> None:
-    server, guess = asked(fine, wish("crop", *BAD[box]), wish("crop", *BAD[box]), PARIS, looks=2)
+    server, guess = asked(fine, wish("crop", *BAD[box]), wish("crop", *BAD[box]), PARIS, looks=2, max_px=100)
     assert len(server.asked) == 3
     assert "answer now" in last_turn(server)[-1]["text"]
     assert all(part["type"] == "text" for n in (1, 2) for part in last_turn(server, n))
