@@ -159,6 +159,12 @@ class Index:
             ]
             return [from_columns(row) for row in rows]
 
+    def rows_of_content(self, sha256: str) -> list[int]:
+        """Rows of the photos whose files have this SHA-256."""
+        with db.translated(self.folder):
+            found = self._database.execute("SELECT row_id FROM photos WHERE sha256 = ?", (sha256,)).fetchall()
+        return [int(row) for (row,) in found]
+
     def all_photos(self) -> list[IndexedPhoto]:
         """Every photo, in the order of their paths."""
         with self._sound():

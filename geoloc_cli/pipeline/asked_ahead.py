@@ -15,8 +15,8 @@ from typing import Any, TypeVar, cast
 
 from geoloc_cli.contracts import BatchPrior
 from geoloc_cli.errors import PhotoError
-from geoloc_cli.photos.exif import read_photo
 from geoloc_cli.pipeline.asking import NOTHING_HEARD, Heard, Said, build_prior, said_by, spec_of
+from geoloc_cli.pipeline.hiding import NOTHING_HIDDEN, Hiding
 from geoloc_cli.registry import check
 from geoloc_cli.types import Photo
 
@@ -66,7 +66,9 @@ class Panel:
         told = [(prior.name, prior.report()) for prior in self._here]
         return [(name, report) for name, report in told if report]
 
-    def heard(self, items: Iterable[Item], path_of: Callable[[Item], str]) -> Generator[tuple[Item, Heard]]:
+    def heard(
+        self, items: Iterable[Item], path_of: Callable[[Item], str], hide: Hiding = NOTHING_HIDDEN
+    ) -> Generator[tuple[Item, Heard]]:
         """Each item with what is said here of its photo, in their order; of a photo that cannot be read, why.
 
         Items are taken as they are needed: as many are in hand as the priors take, however many there are.
@@ -75,7 +77,7 @@ class Panel:
             yield from ((item, NOTHING_HEARD) for item in items)
             return
         source = _Timed(items)
-        turns = self._turns(source, path_of)
+        turns = self._turns(source, path_of, hide)
         for prior in self._here:
             turns = _asked(prior, turns)
         with closing(turns):
@@ -90,7 +92,7 @@ class Panel:
                     self._known[turn.path] = tuple(turn.said)
                 yield turn.item, Heard(tuple(turn.said), round(1000.0 * waited_s, 2))
 
-    def _turns(self, items: Iterable[Any], path_of: Callable[[Any], str]) -> Generator[_Turn]:
+    def _turns(self, items: Iterable[Any], path_of: Callable[[Any], str], hide: Hiding) -> Generator[_Turn]:
         for item in items:
             path = path_of(item)
             known = self._known.get(path) if self._known else None
@@ -98,7 +100,7 @@ class Panel:
                 yield _Turn(item, path, None, list(known))
                 continue
             try:
-                yield _Turn(item, path, read_photo(path))
+                yield _Turn(item, path, hide.read(path))
             except PhotoError as error:
                 yield _Turn(item, path, None, [said_by(prior.name, error) for prior in self._here])
 

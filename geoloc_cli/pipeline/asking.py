@@ -9,7 +9,7 @@ from geoloc_cli.contracts import Prior, TextPrior
 from geoloc_cli.errors import PhotoError, UsageError
 from geoloc_cli.geo.belief import credible_radius_m, fuse, mass_within, mode, simplify
 from geoloc_cli.index.reader import Circle
-from geoloc_cli.photos.exif import read_photo
+from geoloc_cli.pipeline.hiding import Hiding
 from geoloc_cli.pipeline.neighbours import informed
 from geoloc_cli.registry import BackendSpec, check, create, parse, written
 from geoloc_cli.types import Belief, Fix, Photo, PriorGuess
@@ -209,6 +209,6 @@ def placed_by(fix: Fix, asked: Asked) -> Fix:
     )
 
 
-def asked_of(priors: Sequence[Prior | None], path: str, heard: Heard) -> Asked:
+def asked_of(priors: Sequence[Prior | None], hide: Hiding, path: str, heard: Heard) -> Asked:
     """What all say of a photo's file. Raises PhotoError's kin where it cannot be read."""
-    return ask(priors, read_photo(path), heard.said)
+    return ask(priors, hide.read(path), heard.said)

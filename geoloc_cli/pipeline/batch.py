@@ -22,6 +22,7 @@ from geoloc_cli.pipeline.ahead import pays, with_looks
 from geoloc_cli.pipeline.asked_ahead import Panel
 from geoloc_cli.pipeline.asking import Heard, ask_text, asked_of, build_prior, build_priors, prior_fix
 from geoloc_cli.pipeline.describer import build_descriptor, describer_of
+from geoloc_cli.pipeline.hiding import NOTHING_HIDDEN, Hiding
 from geoloc_cli.pipeline.locate import LocateOptions, Locator, Looked, Stopwatch, asks_for_pose
 from geoloc_cli.pipeline.matching import build_matcher
 from geoloc_cli.pipeline.posing import PoseStage, build_stage
@@ -80,7 +81,7 @@ def locate_photos(
     seen: Iterable[tuple[str, Look | None]] = ((path, None) for path in paths)
     if spec["ahead"]:
         seen = with_looks(paths, lambda path: path, describer, cache, available_cores())
-    with _panel(priors, cache) as panel, closing(panel.heard(seen, lambda item: item[0])) as heard:
+    with _panel(priors, cache) as panel, closing(panel.heard(seen, lambda item: item[0], options.hide)) as heard:
         spec["priors"] = panel.left
         items: Iterator[Item] = ((path, look, said) for (path, look), said in heard)
         if pose is None or not takes_many(pose["solver"]):
@@ -88,7 +89,7 @@ def locate_photos(
             return
         looked = parallel_map("geoloc_cli.pipeline.batch:build_looker", spec, items)
         with Index.open(index) as opened:
-            yield from _posed(looked, build_stage(pose, opened, cache))
+            yield from _posed(looked, build_stage(pose, opened, cache, options.hide))
 
 
 @contextmanager
@@ -139,13 +140,13 @@ def _groups(looked: Iterable[Looked | Failure], size: int) -> Iterator[list[Look
 
 def build_asker(spec: dict[str, Any]) -> Callable[[tuple[str, Heard]], Fix | Failure]:
     """In a worker: the priors of a spec; the result is what they say of one photo, without any index."""
-    priors = build_priors(spec["priors"], spec["cache"])
+    priors, hide = build_priors(spec["priors"], spec["cache"]), Hiding(**spec["hide"])
 
     def answer(item: tuple[str, Heard]) -> Fix | Failure:
         path, heard = item
         watch = Stopwatch()
         try:
-            fix = prior_fix(path, asked_of(priors, path, heard))
+            fix = prior_fix(path, asked_of(priors, hide, path, heard))
         except PhotoError as error:
             return Failure(path, error.code, str(error))
         watch.lap("prior", heard.waited_ms)
@@ -155,11 +156,15 @@ def build_asker(spec: dict[str, Any]) -> Callable[[tuple[str, Heard]], Fix | Fai
 
 
 def ask_photos(
-    paths: Iterable[str], priors: Iterable[str] | Panel, parallel_map: ParallelMap, cache: str | None = None
+    paths: Iterable[str],
+    priors: Iterable[str] | Panel,
+    parallel_map: ParallelMap,
+    cache: str | None = None,
+    hide: Hiding = NOTHING_HIDDEN,
 ) -> Iterator[Fix | Failure]:
     """What the priors say of each photo, in their order. Raises their RunErrors before the first is answered."""
-    with _panel(priors, cache) as panel, closing(panel.heard(paths, lambda path: path)) as items:
-        spec = {"priors": panel.left, "cache": cache}
+    with _panel(priors, cache) as panel, closing(panel.heard(paths, lambda path: path, hide)) as items:
+        spec = {"priors": panel.left, "cache": cache, "hide": asdict(hide)}
         yield from parallel_map("geoloc_cli.pipeline.batch:build_asker", spec, items)
 
 
@@ -174,7 +179,8 @@ def ask_words(text: str, priors: Iterable[str], cache: str | None = None) -> Fix
 def build_locator(spec: dict[str, Any]) -> Callable[[Item], Fix | Failure]:
     """In a worker: opens the index and builds the backends once; the result locates one photo at a time."""
     index = Index.open(spec["index"])
-    stage = build_stage(spec["pose"], index, spec["cache"]).pose if spec.get("pose") else None
+    hide = Hiding(**spec["options"]["hide"])
+    stage = build_stage(spec["pose"], index, spec["cache"], hide).pose if spec.get("pose") else None
     locator, near_of = _locator(spec, index, stage)
     return lambda item: locator.locate(item[0], near_of.get(item[0], ()), item[1], item[2])
 
@@ -188,10 +194,11 @@ def build_looker(spec: dict[str, Any]) -> Callable[[Item], Looked]:
 def _locator(spec: dict[str, Any], index: Index, pose: Pose | None) -> tuple[Locator, dict[str, tuple[Circle, ...]]]:
     given = dict(spec["options"])
     near = tuple(Circle(**circle) for circle in given.pop("near"))
-    options = LocateOptions(near=near, verify=VerifyOptions(**given.pop("verify")), **given)
+    verify, hide = VerifyOptions(**given.pop("verify")), Hiding(**given.pop("hide"))
+    options = LocateOptions(near=near, verify=verify, hide=hide, **given)
     describer = describer_of(index, spec["cache"], ahead=spec["ahead"])
     priors = build_priors(spec["priors"], spec["cache"])
-    asker = partial(asked_of, priors) if priors else None
+    asker = partial(asked_of, priors, hide) if priors else None
     search = create("retriever", parse(spec["retriever"])).over(index)
     matcher = build_matcher(index, spec["matcher"], options.verify.max_ratio)
     locator = Locator(index, describer, search, matcher, options, asker, pose)

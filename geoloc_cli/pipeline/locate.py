@@ -17,6 +17,7 @@ from geoloc_cli.geo.belief import credible_radius_m, from_components, mass_withi
 from geoloc_cli.index.reader import Circle, Index
 from geoloc_cli.pipeline.asking import NOTHING_HEARD, Asked, Heard, Region, placed_by, unlocated
 from geoloc_cli.pipeline.describer import Describer
+from geoloc_cli.pipeline.hiding import NOTHING_HIDDEN, Hiding
 from geoloc_cli.pipeline.matching import References
 from geoloc_cli.pipeline.searching import Found, Searcher
 from geoloc_cli.retrieval.position import Neighbour, Place, places
@@ -39,7 +40,9 @@ _EVIDENCE_AGAINST_PRIOR = 30.0
 
 @dataclass(frozen=True, slots=True)
 class LocateOptions:
-    """`near` bounds the search; `top_k` candidates are verified, of which `outside_share` come from elsewhere."""
+    """`near` bounds the search; `top_k` candidates are verified, of which `outside_share` come from elsewhere; `hide`
+    is for answers that are to be scored.
+    """
 
     near: tuple[Circle, ...] = ()
     top_k: int = 15
@@ -47,6 +50,7 @@ class LocateOptions:
     list_k: int = 5
     rerank: str = "linear"
     verify: VerifyOptions = field(default_factory=VerifyOptions)
+    hide: Hiding = NOTHING_HIDDEN
 
     def check(self) -> None:
         self.verify.check()
@@ -138,6 +142,7 @@ class Locator:
             watch.lap("decode")
             prior = self._ask_prior(path, heard) if self._ask_prior else None
             watch.lap("prior", heard.waited_ms)
+            hidden = self._options.hide.rows(self._index, path)
             features = self._describer.describe(decoded, look)
             if self._matcher.needs_pictures:
                 features = replace(features, picture=decoded.gray)
@@ -145,7 +150,7 @@ class Locator:
         except PhotoError as error:
             return Failure(path, error.code, str(error)), None, ()
         references = References(self._index, self._matcher)
-        fix, verified = self._search(path, features, near, prior, references, watch)
+        fix, verified = self._search(path, features, near, prior, hidden, references, watch)
         if references.lost and fix.status == "unlocated":
             return self._not_compared(path, references), None, ()
         return fix, features, verified
@@ -166,6 +171,7 @@ class Locator:
         features: LocalFeatures,
         own_near: Sequence[Circle],
         prior: Asked | None,
+        hidden: frozenset[int],
         references: References,
         watch: Stopwatch,
     ) -> tuple[Fix, tuple[str, ...]]:
@@ -175,7 +181,7 @@ class Locator:
         admitted = prior.belief.spread if prior and prior.belief.components else 0.0
         outside = max(options.outside_share, admitted)
         try:
-            seen = self._searcher.search(features, regions, outside, options.verify, references, watch.lap)
+            seen = self._searcher.search(features, regions, outside, hidden, options.verify, references, watch.lap)
         except TooFewFeatures:
             return _unlocated(path, "too_few_matches", prior, (), watch), ()
         if not seen.photos:

@@ -43,15 +43,19 @@ class LocalMaps:
         self._keys = lens_keys({photo.path: photo.camera for photo in self._photos.values()})
         self._made: dict[str, Component | None] = {}
 
-    def around(self, verified: Sequence[str]) -> Iterator[tuple[str, Component]]:
-        """Maps about the best verified photos, the best first; each is made when the one before gave no pose."""
+    def around(self, verified: Sequence[str], hidden: frozenset[str] = frozenset()) -> Iterator[tuple[str, Component]]:
+        """Maps about the best verified photos, the best first; each is made when the one before gave no pose.
+
+        hidden: paths of photos that are in none of them.
+        """
         for seed in [path for path in verified if path in self._photos][:_SEEDS]:
-            component = self._about(self._photos[seed])
+            component = self._about(self._photos[seed], hidden)
             if component is not None:
                 yield f"{self._index.folder}#{seed}", component
 
-    def _about(self, seed: IndexedPhoto) -> Component | None:
+    def _about(self, seed: IndexedPhoto, hidden: frozenset[str]) -> Component | None:
         around = [self._by_row[row] for row in self._index.around(seed.row_id, _ALIKE, _NEAR)]
+        around = [photo for photo in around if photo.path not in hidden]
         # Before the key is made: a map without some of them must not be taken for the one with all.
         photos = self._references.at_hand([seed, *around])
         if seed not in photos:

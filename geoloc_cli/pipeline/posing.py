@@ -18,6 +18,7 @@ from geoloc_cli.photos.exif import read_photo
 from geoloc_cli.photos.intrinsics import CameraOverride
 from geoloc_cli.photos.lenses import lens_keys, stated_key
 from geoloc_cli.pipeline.extract import override_of
+from geoloc_cli.pipeline.hiding import NOTHING_HIDDEN, Hiding
 from geoloc_cli.pipeline.map import camera_of
 from geoloc_cli.pipeline.matching import References, build_matcher, pictured
 from geoloc_cli.pipeline.ondemand import LocalMaps
@@ -29,8 +30,8 @@ from geoloc_cli.registry import create, parse
 from geoloc_cli.store import opened
 from geoloc_cli.types import Camera, Fix, Photo
 
-# Named maps to be tried, the likeliest first, for a photo that was verified against these.
-Maps = Callable[[Sequence[str]], Iterable[tuple[str, Component]]]
+# Named maps to be tried, the likeliest first, for a photo that was verified against the first; none has the second.
+Maps = Callable[[Sequence[str], frozenset[str]], Iterable[tuple[str, Component]]]
 
 # A photo's fix without its pose, its features, and the paths of the photos that verified it, the best first.
 Located = tuple[Fix, LocalFeatures, Sequence[str]]
@@ -49,8 +50,10 @@ class PoseStage:
         override: CameraOverride | None = None,
         solver: str = "auto",
         matcher: str = "mutual-nn",
+        hide: Hiding = NOTHING_HIDDEN,
     ) -> None:
         """solver, matcher: the names of backends of these kinds, with options if any."""
+        self._index, self._hide = index, hide
         self._maps, self._override = maps, override
         self._photos = {photo.path: photo for photo in index.all_photos()}
         self._cameras = {photo.path: photo.camera for photo in self._photos.values()}
@@ -99,7 +102,8 @@ class PoseStage:
         if self._matcher.needs_pictures:
             features = pictured(features, fix.photo)
         load, matcher, options = self._load, self._matcher, self._options
-        for name, component in self._maps(verified):
+        hidden = frozenset(p.path for p in self._index.photos(sorted(self._hide.rows(self._index, fix.photo))))
+        for name, component in self._maps(verified, hidden):
             cameras = self.cameras(photo, features.width, features.height, component)
             priors = _priors(photo, fix, verified, component)
             found = yield from estimate_pose(features, cameras, verified, component, load, matcher, options, priors)
@@ -205,16 +209,20 @@ def stage_spec(
     return {"map": map, "camera": asdict(override) if override else None, "solver": solver, "matcher": matcher}
 
 
-def build_stage(spec: dict[str, Any], index: Index, cache: str | None) -> PoseStage:
+def build_stage(spec: dict[str, Any], index: Index, cache: str | None, hide: Hiding = NOTHING_HIDDEN) -> PoseStage:
     """The stage of a `stage_spec`, for the photos of an index."""
     override, solver, matcher = override_of(spec["camera"]), spec["solver"], spec["matcher"]
     if spec["map"] is None:
         maps = LocalMaps(index, opened(cache), matcher)
-        return PoseStage(index, maps.around, override, solver, matcher)
+        return PoseStage(index, maps.around, override, solver, matcher, hide)
     folder = Path(spec["map"])
     parts = [(f"{folder}#{component.name}", component) for component in open_map(folder)]
     held = {photo.path for photo in index.all_photos()}
     gone = [path for _, part in parts for path in part.model.images if path not in held]
     if gone:
         raise MapDamaged(f"{index_of(folder)} no longer holds {gone[0]}, of which the map is; build the map again.")
-    return PoseStage(index, lambda verified: parts, override, solver, matcher)
+
+    def without(verified: Sequence[str], hidden: frozenset[str]) -> list[tuple[str, Component]]:
+        return [(name, part) for name, part in parts if hidden.isdisjoint(part.model.images)]
+
+    return PoseStage(index, without, override, solver, matcher, hide)

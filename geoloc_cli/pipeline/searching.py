@@ -52,14 +52,15 @@ class Searcher:
         features: LocalFeatures,
         regions: Sequence[Region],
         outside_share: float,
+        hidden: frozenset[int],
         verify: VerifyOptions,
         references: References,
         lap: Callable[[str], None],
     ) -> Found:
         """The candidates of a photo, verified: where regions hold none that stands, those of the whole index as well.
 
-        outside_share: of the candidates, taken from outside of the regions. Raises TooFewFeatures where there is
-        nothing to search by.
+        outside_share: of the candidates, taken from outside of the regions. hidden: rows that are passed over.
+        Raises TooFewFeatures where there is nothing to search by.
         """
         near = [region.circle for region in regions]
         outside = max(1, round(self._top_k * min(outside_share, _MOST_OUTSIDE))) if near else 0
@@ -68,13 +69,12 @@ class Searcher:
         widened = not near
         while True:
             within, k, elsewhere = (None, self._top_k, 0) if widened else (near, self._top_k - outside, outside)
-            hits = self._retrieve(features, k, within=within, outside_k=elsewhere)
             known = {photo.row_id for photo in photos}
-            fresh = [(int(row), float(s)) for row, s in zip(hits.row_ids, hits.similarities, strict=True)]
-            fresh = [(row, s) for row, s in fresh if row not in known]
-            photos += self._index.photos([row for row, _ in fresh])
+            hits, share = self._hits(features, k, within, elsewhere, hidden)
+            fresh = [(photo, s) for photo, s in hits if photo.row_id not in known]
+            photos += [photo for photo, _ in fresh]
             similarities += [s for _, s in fresh]
-            looked_at = max(looked_at, hits.looked_at_share)
+            looked_at = max(looked_at, share)
             lap("search")
             first = first_scores(np.array(similarities, np.float32), _plausible(regions, photos), self._rerank)
             order = [i for i in best_first(first.tolist()) if i >= len(verified)]
@@ -92,6 +92,29 @@ class Searcher:
         searched = Searched(inside, round(looked_at, 6), bool(near) and widened)
         away_m = _distances(near, photos).min(axis=1) if near and photos else None
         return Found(photos, np.array(similarities), first, away_m, verified, searched)
+
+    def _hits(
+        self,
+        features: LocalFeatures,
+        k: int,
+        within: Sequence[Circle] | None,
+        elsewhere: int,
+        hidden: frozenset[int],
+    ) -> tuple[list[tuple[IndexedPhoto, float]], float]:
+        """Photos with their similarities, and the share of the index that was looked at.
+
+        As many more are asked for as are hidden, inside and outside, and no more than k and `elsewhere` are taken.
+        """
+        more = len(hidden)
+        found = self._retrieve(features, k + more, within=within, outside_k=elsewhere + more if elsewhere else 0)
+        pairs = zip(found.row_ids.tolist(), found.similarities.tolist(), strict=True)
+        kept = [(row, similarity) for row, similarity in pairs if row not in hidden]
+        hits = list(zip(self._index.photos([row for row, _ in kept]), (s for _, s in kept), strict=True))
+        if more and within and hits:
+            inside = _distances(within, [photo for photo, _ in hits]).min(axis=1) <= 0.0
+            near = [hit for hit, here in zip(hits, inside, strict=True) if here]
+            hits = near[:k] + [hit for hit, here in zip(hits, inside, strict=True) if not here][:elsewhere]
+        return (hits if within else hits[:k]), found.looked_at_share
 
 
 def _distances(near: Sequence[Circle], photos: Sequence[IndexedPhoto]) -> NDArray[np.float64]:

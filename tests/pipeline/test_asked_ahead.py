@@ -18,6 +18,7 @@ from geoloc_cli.geo.belief import from_components
 from geoloc_cli.pipeline.asked_ahead import Panel
 from geoloc_cli.pipeline.asking import LEAST_DOUBT, Heard
 from geoloc_cli.pipeline.batch import ask_photos, locate_photos
+from geoloc_cli.pipeline.hiding import Hiding
 from geoloc_cli.pipeline.locate import LocateOptions
 from geoloc_cli.pipeline.posing import stage_spec
 from geoloc_cli.types import Belief, Component, Failure, Fix, Photo, PriorGuess
@@ -179,6 +180,18 @@ def test_a_photo_that_comes_again_is_asked_about_again_only_where_nobody_remembe
             passes = [list(ask_photos([photos[0], photos[5]], panel, LocalPool(1))) for _ in range(2)]
         assert [timeless(answer) for answer in passes[0]] == [timeless(answer) for answer in passes[1]]
         assert Batched.asked.count(photos[0]) == times
+
+
+def test_one_that_is_asked_here_is_not_told_a_place_that_is_to_be_hidden(
+    town: SmallTown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[bool] = []
+    monkeypatch.setattr(Batched, "believe", lambda self, photo: told.append(photo.position is not None))
+    path = town.photos[0].path
+    for hide in (Hiding(), Hiding(position=True)):
+        list(ask_photos([path], ["batched"], LocalPool(1), hide=hide))
+        list(locate_photos(town.index, [path], LocateOptions(top_k=1, hide=hide), LocalPool(1), priors=["batched"]))
+    assert told == [True, True, False, False]
 
 
 def test_the_time_that_the_run_waited_counts_for_the_prior(photos: list[str], monkeypatch: pytest.MonkeyPatch) -> None:

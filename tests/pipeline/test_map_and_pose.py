@@ -15,6 +15,7 @@ from geoloc_cli.maps.folder import index_of, open_map
 from geoloc_cli.maps.inspect import camera_rows
 from geoloc_cli.pipeline.batch import locate_photos
 from geoloc_cli.pipeline.build import build_index
+from geoloc_cli.pipeline.hiding import Hiding
 from geoloc_cli.pipeline.locate import LocateOptions
 from geoloc_cli.pipeline.map import MapReport, build_map
 from geoloc_cli.pipeline.posing import stage_spec
@@ -103,6 +104,17 @@ def test_a_photo_of_another_place_has_no_pose(street: MappedStreet, town: object
     for fix in posed(street, strangers):
         assert fix.status == "unlocated"
         assert fix.pose is None
+
+
+def test_a_photo_that_is_to_be_hidden_from_itself_has_no_pose_in_a_map_of_itself(street: MappedStreet) -> None:
+    folder, own = street.folder / "map", street.photos[8].path
+    stage, poses = stage_spec(str(folder), None), []
+    for path in (own, street.queries[0].path):
+        options = LocateOptions(hide=Hiding(itself=True))
+        (fix,) = locate_photos(index_of(folder), [path], options, LocalPool(1), pose=stage)
+        assert isinstance(fix, Fix)
+        poses.append((fix.stage, fix.pose is not None))
+    assert poses == [("rerank", False), ("pose", True)]
 
 
 def test_many_photos_at_once_are_posed_as_one_by_one(street: MappedStreet, tmp_path: Path) -> None:
