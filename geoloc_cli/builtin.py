@@ -258,6 +258,15 @@ BUILTIN: tuple[Backend, ...] = (
     ),
     Backend(
         "prior",
+        "vlm-local",
+        "geoloc_cli.priors.vlm_local:LocalVlmPrior",
+        "a vision-language model by transformers in this process, from a local folder",
+        "LocalOptions",
+        extra="torch",
+        licence="that of the model (weights), Apache-2.0 (transformers)",
+    ),
+    Backend(
+        "prior",
         "vlm-replay",
         "geoloc_cli.priors.vlm_replay:ReplayPrior",
         "answers that such a model once gave, from a CSV or JSONL file",

@@ -42,6 +42,8 @@ IN_TORCH = {
     *(path.relative_to(PACKAGE).as_posix() for path in (PACKAGE / "descriptors" / "nets").glob("[!_]*.py")),
     "index/search_torch.py",
     "priors/geoclip_net.py",
+    "priors/vlm_local_load.py",
+    "priors/vlm_local_net.py",
 }
 # What the command line may load before it knows which command is asked for.
 LIGHT = {"geoloc_cli", "geoloc_cli.types", "geoloc_cli.errors"}

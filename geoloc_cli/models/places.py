@@ -50,7 +50,7 @@ def places(names: Iterable[str], models: Iterable[Model]) -> Iterator[Place]:
 
     What lies in a folder may be the user's own under a published name: it must be what is recorded beside it alone.
     """
-    for folder in _folders():
+    for folder in model_folders():
         for name in dict.fromkeys(names):
             if name and (folder / name).is_file():
                 yield Place(folder / name, recorded(folder / name))
@@ -73,7 +73,8 @@ def recorded(path: Path) -> str:
     return match[1] if match else ""
 
 
-def _folders() -> Iterator[Path]:
+def model_folders() -> Iterator[Path]:
+    """Where files of models lie, whether these folders are there or not: all places but the hub's cache."""
     if os.environ.get(WEIGHTS_VARIABLE):
         yield Path(os.environ[WEIGHTS_VARIABLE])
     yield models_folder()

@@ -110,15 +110,19 @@ class Remembered:
         return reply
 
     def _key(self, request: Request) -> str:
-        said = [_digests(turn) for turn in request.turns]
-        return key_of(
-            version=VERSION,
-            speaker=self.identity,
-            said=said,
-            schema=request.schema,
-            sample=request.sample,
-            options=[request.temperature, request.max_tokens],
-        )
+        return digest_of(request, self.identity)
+
+
+def digest_of(request: Request, speaker: str = "") -> str:
+    """64 hexadecimal digits that tell a request from any other one; speaker: and from the same to another speaker."""
+    return key_of(
+        version=VERSION,
+        speaker=speaker,
+        said=[_digests(turn) for turn in request.turns],
+        schema=request.schema,
+        sample=request.sample,
+        options=[request.temperature, request.max_tokens],
+    )
 
 
 def hold(conversation: Conversation[T], say: Callable[[Request], Reply]) -> T:
