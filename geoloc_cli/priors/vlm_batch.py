@@ -73,12 +73,14 @@ def hold_all(
     held = deque[_Talk[K, T]]()
     try:
         while True:
+            # What has ended is handed on before what is to come is waited for.
+            while held and held[0].request is None:
+                ended = held.popleft()
+                yield ended.key, ended.outcome
             held.extend(_Talk(key, talk, kept) for key, talk in islice(coming, ahead - len(held)))
             if not held:
                 return
             if held[0].request is None:
-                ended = held.popleft()
-                yield ended.key, ended.outcome
                 continue
             asked = [(talk, talk.request) for talk in held if talk.request is not None]
             replies = speaker.say_all([request for _, request in asked])

@@ -20,8 +20,9 @@ from geoloc_cli.priors.vlm_ask import AskOptions, Questioner, not_negative
 from geoloc_cli.priors.vlm_batch import hold_all
 from geoloc_cli.priors.vlm_belief import Resolve
 from geoloc_cli.priors.vlm_places import by_gazetteer
+from geoloc_cli.priors.vlm_rag import Neighbours
 from geoloc_cli.priors.vlm_talk import Remembered, hold
-from geoloc_cli.store import Store
+from geoloc_cli.store import opened
 from geoloc_cli.types import Belief, Photo, PriorGuess
 
 _OWNER = "prior 'vlm-local'"
@@ -76,7 +77,14 @@ class LocalVlmPrior:
         dtype = place.dtype if options.precision == "auto" else options.precision
         self._batch = options.batch or (_ON_CPU if place.name == "cpu" else _ON_GPU)
         self._model = LocalModel(folder, place.name, dtype, self._batch, _OWNER)
-        self._kept = Remembered(self._model, Store(options.cache)) if options.cache else None
+        store = opened(options.cache, self.name)
+        self._kept = Remembered(self._model, store) if store else None
+
+    def gallery(self) -> str:
+        return self._questioner.gallery()
+
+    def inform(self, neighbours: Neighbours) -> None:
+        self._questioner.inform(neighbours)
 
     def close(self) -> None:
         """Gives the memory back; nothing can be asked afterwards."""
@@ -100,7 +108,7 @@ class LocalVlmPrior:
         return hold_all(conversations, self._model, self._kept, _AHEAD * self._batch)
 
     def report(self) -> dict[str, Any]:
-        """Requests and tokens so far; `batch`: how many are answered at once, less where memory ran out."""
+        """Requests and tokens so far, and how many were answered at once: less than asked for where memory ran out."""
         return {"model": self.options.model, "cached": self._kept.recalled if self._kept else 0} | self._model.report()
 
 

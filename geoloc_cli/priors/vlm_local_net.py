@@ -60,8 +60,7 @@ class LocalModel:
             "failures": self._failures,
             "input_tokens": self._input_tokens,
             "output_tokens": self._output_tokens,
-            "batch": self._batch,
-        }
+        } | ({"at_once": self._batch} if self._requests else {})
 
     def say(self, request: Request) -> Reply:
         """Raises PriorFailed where there is no answer, and PhotoError's other kin where a picture cannot be read."""
