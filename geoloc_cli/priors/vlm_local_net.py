@@ -19,6 +19,7 @@ from geoloc_cli.models.weights import versions
 from geoloc_cli.priors.vlm_local_load import commands_of, first_line, folds_system, load, quietly
 from geoloc_cli.priors.vlm_talk import Reply, Request, Shown, digest_of
 
+_LEAST_DRAWN = 1e-20
 _NO_ROOM = ("out of memory", "can't allocate memory")
 Messages = list[dict[str, Any]]
 
@@ -190,7 +191,9 @@ class Draws(transformers.LogitsProcessor):
         scores = scores.clone()
         for row, temperature, generator in zip(scores, self._temperatures, self._generators, strict=True):
             if temperature > 0:
-                row.div_(temperature).sub_(torch.empty_like(row).exponential_(generator=generator).log_())
+                drawn = torch.empty_like(row).exponential_(generator=generator)
+                # A zero, of which there may be one in many millions, would make its token certain.
+                row.div_(temperature).sub_(drawn.clamp_(min=_LEAST_DRAWN).log_())
         return scores
 
 
