@@ -145,11 +145,11 @@ def test_an_unknown_set_is_guessed() -> None:
 
 
 def test_fifty_thousand_rows_are_read_at_once(tmp_path: Path) -> None:
-    """Seen: 0.3 s, of 32 columns each, and 1.3 s for the 210 thousand rows of OSV-5M; three times that is slow."""
+    """Seen: 0.3 s, of 32 columns each, and 1.3 s for the 210 thousand rows of OSV-5M; six times that is slow."""
     row = "{},{},{}," + ",".join(["Waitangi"] * 29)
     lines = [row.format("id", "latitude", "longitude"), *(row.format(i, i % 90, i % 180) for i in range(50_000))]
     (tmp_path / "test.csv").write_text("\n".join(lines))
     started = time.process_time()
     queries = read_dataset("osv5m", str(tmp_path)).queries
-    assert time.process_time() - started < 1.0
+    assert time.process_time() - started < 2.0
     assert (len(queries), queries.lat[-1], queries.names[-1]) == (50_000, 49_999 % 90, "49999")

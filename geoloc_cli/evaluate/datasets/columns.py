@@ -19,33 +19,35 @@ Floats = NDArray[np.float64]
 _BLOCK_ROWS = 4096
 
 
-def read_columns(path: Path, wanted: Sequence[Sequence[str]], *, optional: int = 0) -> list[list[str] | None]:
+def read_columns(path: Path, *wanted: Sequence[str]) -> list[list[str]]:
     """The cells of columns by their names in the first line; letter case does not count.
 
-    Each of `wanted` is a column's possible names, best first; of the last `optional` any may be absent (None).
+    Each of `wanted` is a column's possible names, best first. Raises UsageError where one is absent.
     """
     try:
         with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
             rows = csv.reader(file)
             header = [name.strip().lower() for name in next(rows, [])]
-            places = [next((header.index(n.lower()) for n in names if n.lower() in header), None) for names in wanted]
-            needed = places[: len(places) - optional]
-            if None in needed:
-                names = wanted[needed.index(None)]
-                raise UsageError(
-                    f"{shown(str(path))} has no column {' or '.join(names)}; its first line is "
-                    f"{shown(','.join(header)[:120])!r}: is it the set's own table?"
-                )
-            found: list[list[str] | None] = [None if place is None else [] for place in places]
+            places = [_place(path, header, names) for names in wanted]
+            found: list[list[str]] = [[] for _ in places]
             while block := list(islice(rows, _BLOCK_ROWS)):
                 for column, place in zip(found, places, strict=True):
-                    if column is not None and place is not None:
-                        column += [row[place] for row in block if row]
+                    column += [row[place] for row in block if row]
     except (OSError, csv.Error) as error:
         raise UsageError(f"{shown(str(path))} cannot be read as CSV ({error}); fetch it again.") from error
     except IndexError:
         raise UsageError(f"{shown(str(path))} has a row shorter than its first line; fetch it again.") from None
     return found
+
+
+def _place(path: Path, header: Sequence[str], names: Sequence[str]) -> int:
+    for name in names:
+        if name.lower() in header:
+            return header.index(name.lower())
+    raise UsageError(
+        f"{shown(str(path))} has no column {' or '.join(names)}; its first line is "
+        f"{shown(','.join(header)[:120])!r}: is it the set's own table?"
+    )
 
 
 def numbers(cells: Sequence[str]) -> Floats:

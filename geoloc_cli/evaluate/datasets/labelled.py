@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 class Poses:
     """cam_from_map of N photographs in COLMAP's camera axes: rotation (N, 3, 3), translation (N, 3); NaN where unknown.
 
-    The map is the set's own frame, in metres; each group of photographs (`Labelled.groups`) has one of its own.
+    The map is the set's own frame, in metres.
     """
 
     rotation: Floats
@@ -49,8 +49,8 @@ class Labelled:
     `names` are paths under `folder`; `ids` are what the set calls the photographs where that is something else.
     `lat` and `lon` (N,) are WGS84 degrees, NaN where the set tells of no place on the Earth. `plane` (N, 2) is where
     the set's own rule measures distances (easting and northing in metres of one UTM zone, or a frame's number).
-    `heading_deg` (N,) is clockwise from north. `groups` name the scene or the city of each: a query is looked for among
-    the references of its own group. `cameras` holds None where the set states no intrinsics.
+    `groups` name the scene or the city of each: a query is looked for among the references of its own group, and each
+    group has a plane and a map of its own. `cameras` holds None where the set states no intrinsics.
     """
 
     folder: Path
@@ -59,13 +59,12 @@ class Labelled:
     lon: Floats
     ids: Sequence[str] | None = None
     plane: Floats | None = None
-    heading_deg: Floats | None = None
     groups: Sequence[str] | None = None
     poses: Poses | None = None
     cameras: Sequence[Camera | None] | None = None
 
     def __post_init__(self) -> None:
-        columns = (self.lat, self.lon, self.ids, self.plane, self.heading_deg, self.groups, self.poses, self.cameras)
+        columns = (self.lat, self.lon, self.ids, self.plane, self.groups, self.poses, self.cameras)
         lengths = {len(column) for column in columns if column is not None}
         if lengths != {len(self.names)}:
             raise ValueError(f"{len(self.names)} photographs have columns of {sorted(lengths)} entries")

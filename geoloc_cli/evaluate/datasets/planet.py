@@ -91,8 +91,8 @@ def _table(path: Path) -> tuple[list[str], Floats, Floats]:
         return _yfcc100m(path)
     if path.suffix == ".jsonl":
         return _json_lines(path)
-    ids, lat, lon = read_columns(path, (_NAMES, _LAT, _LON))
-    return ids or [], numbers(lat or []), numbers(lon or [])
+    ids, lat, lon = read_columns(path, _NAMES, _LAT, _LON)
+    return ids, numbers(lat), numbers(lon)
 
 
 def _flickr_comments(path: Path) -> tuple[list[str], Floats, Floats]:

@@ -6,11 +6,11 @@ import difflib
 from pathlib import Path
 
 from geoloc_cli.errors import UsageError
-from geoloc_cli.evaluate.datasets import planet
+from geoloc_cli.evaluate.datasets import msls, planet, vpr
 from geoloc_cli.evaluate.datasets.labelled import LabelledSet, Reader
 from geoloc_cli.photos.opening import shown
 
-READERS: dict[str, Reader] = {reader.name: reader for reader in planet.READERS}
+READERS: dict[str, Reader] = {reader.name: reader for module in (planet, vpr, msls) for reader in module.READERS}
 
 
 def read_dataset(name: str, root: str) -> LabelledSet:

@@ -1,0 +1,81 @@
+"""Places in file names, as the benchmarks of visual place recognition write them.
+
+    @0544388.51@4172758.25@10@S@037.70098@-122.49646@kPnABhWJ1kA61eMNPLs1vQ@@210@@@@201606@@.jpg
+     easting    northing   zone letter lat    lon        panorama's id      tile heading pitch roll height time note
+
+The fields as gmberton/VPR-datasets-downloader documents them; all but the first two may be empty. The heading is left
+alone: in SF-XL it runs against the clock and is that of a crop's leftmost column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloc_cli.errors import UsageError
+from geoloc_cli.evaluate.datasets.columns import numbers
+from geoloc_cli.geo.earth import haversine_m
+from geoloc_cli.geo.utm import geodetic_from_utm
+from geoloc_cli.photos.opening import shown
+
+Floats = NDArray[np.float64]
+
+# Both are printed to a metre and better; what is farther apart is a mistake in one of them.
+_APART_M = 50.0
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPlaces:
+    """plane: (N, 2) eastings and northings [m]; lat, lon: (N,) degrees, NaN where unknown; zones: as `10S` or empty."""
+
+    plane: Floats
+    lat: Floats
+    lon: Floats
+    zones: list[str]
+    notes: list[str]
+
+
+def read_names(folder: str, names: Sequence[str]) -> NamedPlaces:
+    """The places of pictures in `folder` by their names; UsageError where a name has none.
+
+    Latitude and longitude are those of the easting and northing in their zone, which are what the benchmarks measure;
+    those of the name serve where the zone is not stated.
+    """
+    fields = [PurePosixPath(name).name.split("@") for name in names]
+    short = next((name for name, field in zip(names, fields, strict=True) if len(field) < 4), None)
+    if short is not None:
+        raise UsageError(
+            f"{shown(short)} in {shown(folder)} does not carry its place as @easting@northing@zone@letter@...; "
+            "bring the set into this form with VPR-datasets-downloader (github.com/gmberton)."
+        )
+    plane = np.stack([numbers([field[column] for field in fields]) for column in (1, 2)], axis=1)
+    if np.isnan(plane).any():
+        wrong = names[int(np.flatnonzero(np.isnan(plane).any(axis=1))[0])]
+        raise UsageError(f"{shown(wrong)} in {shown(folder)} has no easting and northing in its first two fields.")
+    zones = [_zone(field) for field in fields]
+    stated_lat, stated_lon = (numbers([_field(field, column) for field in fields]) for column in (5, 6))
+    lat, lon = stated_lat.copy(), stated_lon.copy()
+    of_row = np.array(zones)
+    for zone in sorted(set(zones) - {""}):
+        rows = np.flatnonzero(of_row == zone)
+        lat[rows], lon[rows] = geodetic_from_utm(plane[rows, 0], plane[rows, 1], int(zone[:-1]), zone[-1] < "N")
+    notes = []
+    apart = int(np.count_nonzero(haversine_m(lat, lon, stated_lat, stated_lon) > _APART_M))
+    if apart:
+        notes.append(f"{apart} names in {shown(folder)} state another latitude and longitude; their UTM was taken.")
+    return NamedPlaces(plane, lat, lon, zones, notes)
+
+
+def _zone(fields: Sequence[str]) -> str:
+    """`10S`, or nothing where the zone or its letter is not stated: the letter tells the hemisphere."""
+    number, letter = _field(fields, 3).strip(), _field(fields, 4).strip().upper()
+    known = number.isascii() and number.isdigit() and 1 <= int(number) <= 60
+    return f"{int(number)}{letter}" if known and len(letter) == 1 and "C" <= letter <= "X" else ""
+
+
+def _field(fields: Sequence[str], column: int) -> str:
+    return fields[column] if column < len(fields) else ""
