@@ -26,7 +26,7 @@ _MODEL_FILES = ("images.bin", "images.txt")
 # A rotation that is this far from one is a mistake in the file, and not rounding.
 _NOT_ORTHOGONAL = 0.02
 # The colour camera of 7-Scenes, as its users take it: the data set states none.
-_SEVEN_SCENES = Camera("SIMPLE_PINHOLE", 640, 480, (525.0, 320.0, 240.0), "user", 0.05)
+SEVEN_SCENES = Camera("SIMPLE_PINHOLE", 640, 480, (525.0, 320.0, 240.0), "user", 0.05)
 _OPENGL = np.diag([1.0, -1.0, -1.0])
 
 
@@ -175,7 +175,7 @@ def _seven_scenes(path: Path) -> Iterator[tuple[str, Any]]:
         name = str(file.relative_to(path)).removesuffix(".pose.txt") + ".color"
         try:
             rotation, center = _rigid(np.array([line.split() for line in file.read_text().splitlines()], np.float64))
-            yield name, (rotation.T, -rotation.T @ center, _SEVEN_SCENES)
+            yield name, (rotation.T, -rotation.T @ center, SEVEN_SCENES)
         except ValueError as error:
             yield name, str(error)
 
