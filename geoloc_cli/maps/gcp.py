@@ -58,7 +58,7 @@ def read_gcp(path: Path) -> list[GroundPoint]:
     if not lines or not lines[0].strip():
         raise UsageError(f"--gcp {path} line 1: no projection; name it there, as {_SUPPORTED}.")
     try:
-        convert = _projection(lines[0].strip().strip("'\""))
+        convert = read_projection(lines[0].strip().strip("'\""))
     except ValueError as error:
         raise UsageError(f"--gcp {path} line 1: {error}; give {_SUPPORTED}.") from error
     points: dict[tuple[str, str, str], tuple[str, float, float, float, list[Mark]]] = {}
@@ -112,7 +112,7 @@ def _number(text: str, name: str) -> float:
     return value
 
 
-def _projection(text: str) -> Convert:
+def read_projection(text: str) -> Convert:
     """The function from (geo_x, geo_y) to latitude and longitude. Raises ValueError in words."""
     words = text.upper().split()
     if words in (["WGS84"], ["EPSG:4326"], ["EPSG:4979"], ["EPSG:4258"]):
