@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import product
 
 import numpy as np
@@ -75,22 +76,30 @@ def within(queries: Floats, points: Floats, radius: float) -> tuple[Ints, Ints]:
     order = np.argsort(keys, kind="stable")
     keys = keys[order]
     home = (np.floor((q - low) / side).astype(np.int64) + 1) @ weights
-    pairs = []
+    pairs = [(none, none)]
     for offset in product((-1, 0, 1), repeat=q.shape[1] - 1):
         # The last axis has weight one: a cell and its two neighbours along it are one range of keys.
         middle = home + np.array(offset, np.int64) @ weights[:-1]
         first = np.searchsorted(keys, middle - 1, "left")
         many = np.searchsorted(keys, middle + 1, "right") - first
-        edges = np.searchsorted(np.cumsum(many), np.arange(_PAIRS, many.sum() + _PAIRS, _PAIRS), "right")
-        start = 0
-        for end in np.unique(np.append(edges, len(q))).tolist():
-            part = slice(start, end)
-            rows = np.repeat(np.arange(start, end), many[part])
-            inside = np.arange(len(rows)) - np.repeat(np.cumsum(many[part]) - many[part], many[part])
-            others = order[np.repeat(first[part], many[part]) + inside]
+        for rows, places in blocks_of_ranges(first, many):
+            others = order[places]
             near = ((q[rows] - p[others]) ** 2).sum(axis=1) <= radius * radius
             pairs.append((asked[rows[near]], known[others[near]]))
-            start = end
     rows, others = (np.concatenate(side_of) for side_of in zip(*pairs, strict=True))
     by_query = np.lexsort((others, rows))
     return rows[by_query], others[by_query]
+
+
+def blocks_of_ranges(first: Ints, many: Ints) -> Iterator[tuple[Ints, Ints]]:
+    """The places from first[i] to first[i] + many[i] of all i, some million at once: their i, and they themselves."""
+    ends = np.cumsum(many)
+    start = 0
+    while start < len(many):
+        before = int(ends[start - 1]) if start else 0
+        stop = max(start + 1, int(np.searchsorted(ends, before + _PAIRS, "right")))
+        part = many[start:stop]
+        rows = np.repeat(np.arange(start, stop), part)
+        inside = np.arange(len(rows)) - np.repeat(np.cumsum(part) - part, part)
+        yield rows, np.repeat(first[start:stop], part) + inside
+        start = stop
