@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 
 from geoloc_cli.errors import UsageError
-from geoloc_cli.evaluate.datasets.columns import numbers
+from geoloc_cli.evaluate.datasets.cells import numbers
 from geoloc_cli.evaluate.datasets.labelled import LabelledSet, Poses, Reader
 from geoloc_cli.evaluate.datasets.lookup import missing, read_lines
 from geoloc_cli.evaluate.datasets.posed import Part, joined, left_out_note, poses_of_matrices

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from geoloc_cli.errors import UsageError
-from geoloc_cli.evaluate.datasets.columns import numbers, read_columns
+from geoloc_cli.evaluate.datasets.cells import numbers, read_cells
 from geoloc_cli.evaluate.datasets.labelled import Labelled, LabelledSet, Reader, Rule
 from geoloc_cli.evaluate.datasets.lookup import missing
 from geoloc_cli.evaluate.datasets.vpr import Folders
@@ -45,13 +45,13 @@ def _photos(name: str, root: Path, cities: list[str], side: str) -> Labelled:
         for table in ("raw.csv", "postprocessed.csv"):
             if not (folder / table).is_file():
                 raise missing(name, root, (f"train_val/{city}/{side}/{table}",), HOME, "where its photographs are")
-        keys, lat, lon, pano = read_columns(folder / "raw.csv", ("key",), ("lat",), ("lon",), ("pano",))
-        again, east, north = read_columns(folder / "postprocessed.csv", ("key",), ("easting",), ("northing",))
+        keys, lat, lon, pano = read_cells(folder / "raw.csv", "key", "lat", "lon", "pano")
+        again, east, north = read_cells(folder / "postprocessed.csv", "key", "easting", "northing")
         if keys != again:
             raise UsageError(f"raw.csv and postprocessed.csv in {shown(str(folder))} have different keys; unpack both.")
         kept = np.array([cell != "True" for cell in pano])
         if (folder / "subtask_index.csv").is_file():
-            (chosen,) = read_columns(folder / "subtask_index.csv", ("all",))
+            (chosen,) = read_cells(folder / "subtask_index.csv", "all")
             if len(chosen) != len(keys):
                 raise UsageError(f"subtask_index.csv in {shown(str(folder))} is not as long as raw.csv; unpack both.")
             kept &= np.array([cell == "True" for cell in chosen])

@@ -18,16 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoloc_cli.errors import UsageError
-from geoloc_cli.evaluate.datasets.columns import numbers, read_columns
+from geoloc_cli.evaluate.datasets.cells import numbers
 from geoloc_cli.evaluate.datasets.labelled import Labelled, LabelledSet, Reader
 from geoloc_cli.evaluate.datasets.lookup import first_of, read_lines
+from geoloc_cli.evaluate.numbers import NumberColumn
+from geoloc_cli.evaluate.predictions import as_names
+from geoloc_cli.evaluate.tables import columns_of, open_table
 from geoloc_cli.photos.opening import shown
 
 Floats = NDArray[np.float64]
 
-_NAMES = ("IMG_ID", "IMG_FILE", "img_name", "image", "id", "filename", "name")
-_LAT = ("LAT", "latitude", "lat")
-_LON = ("LON", "longitude", "lon", "lng")
 # So many of a table's photographs, evenly spread, are looked for on disk: Flickr has lost some of all.
 _PROBES = 200
 
@@ -89,10 +89,18 @@ def _table(path: Path) -> tuple[list[str], Floats, Floats]:
         return _flickr_comments(path)
     if path.suffix == ".txt":
         return _yfcc100m(path)
-    if path.suffix == ".jsonl":
-        return _json_lines(path)
-    ids, lat, lon = read_columns(path, _NAMES, _LAT, _LON)
-    return ids, numbers(lat), numbers(lon)
+    ids: list[str] = []
+    places = NumberColumn(), NumberColumn()
+    with open_table(str(path)) as table:
+        # GeoCLIP's tables call the photographs so.
+        named = {"photo": "IMG_FILE"} if "IMG_FILE" in table.header else {}
+        found = columns_of(str(path), table, "truth", named, ("photo", "lat", "lon"), ())
+        for names, *cells in table.blocks([found["photo"], found["lat"], found["lon"]]):
+            ids.extend(as_names(names))
+            for column, block in zip(places, cells, strict=True):
+                column.add(block)
+    lat, lon = (column.done()[0] for column in places)
+    return ids, lat, lon
 
 
 def _flickr_comments(path: Path) -> tuple[list[str], Floats, Floats]:
@@ -119,14 +127,6 @@ def _yfcc100m(path: Path) -> tuple[list[str], Floats, Floats]:
     if not fields or min(map(len, fields)) < 14:
         raise UsageError(f"{shown(str(path))} is no table of YFCC100M, which has 14 columns and more; fetch it again.")
     return _across([(row[1], row[13], row[12]) for row in fields])
-
-
-def _json_lines(path: Path) -> tuple[list[str], Floats, Floats]:
-    try:
-        rows: list[dict[str, Any]] = [json.loads(line) for line in read_lines(path) if line.strip()]
-        return _across([(str(row["ID"]), row["LAT"], row["LON"]) for row in rows])
-    except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{shown(str(path))} has a line without ID, LAT and LON ({error!r}); correct it.") from error
 
 
 def _across(rows: Sequence[tuple[str, Any, Any]]) -> tuple[list[str], Floats, Floats]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from geoloc_cli.errors import UsageError
-from geoloc_cli.evaluate.datasets.columns import numbers
+from geoloc_cli.evaluate.datasets.cells import numbers
 from geoloc_cli.evaluate.datasets.labelled import Labelled, Poses
 from geoloc_cli.evaluate.datasets.lookup import read_lines
 from geoloc_cli.photos.opening import shown

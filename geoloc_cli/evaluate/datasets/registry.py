@@ -6,11 +6,11 @@ import difflib
 from pathlib import Path
 
 from geoloc_cli.errors import UsageError
-from geoloc_cli.evaluate.datasets import indoor, mapfree, msls, odm, outdoor, planet, vpr
+from geoloc_cli.evaluate.datasets import anything, indoor, mapfree, msls, odm, outdoor, planet, vpr
 from geoloc_cli.evaluate.datasets.labelled import LabelledSet, Reader
 from geoloc_cli.photos.opening import shown
 
-_FAMILIES = (planet, vpr, msls, indoor, outdoor, mapfree, odm)
+_FAMILIES = (planet, vpr, msls, indoor, outdoor, mapfree, odm, anything)
 READERS: dict[str, Reader] = {reader.name: reader for family in _FAMILIES for reader in family.READERS}
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoloc_cli.errors import UsageError
-from geoloc_cli.evaluate.datasets.columns import numbers
+from geoloc_cli.evaluate.datasets.cells import numbers
 from geoloc_cli.geo.earth import haversine_m
 from geoloc_cli.geo.utm import geodetic_from_utm
 from geoloc_cli.photos.opening import shown
