@@ -34,9 +34,9 @@ def positives(labelled: LabelledSet) -> list[Ints]:
     of_reference = np.array(references.groups if references.groups is not None else [""] * len(references))
     found: list[Ints] = [np.empty(0, np.int64)] * len(queries)
     in_plane = queries.plane is not None and references.plane is not None
+    asked, known = (_coordinates(photos, in_plane) for photos in (queries, references))
     for group in np.unique(of_query).tolist():
         wanted, given = np.flatnonzero(of_query == group), np.flatnonzero(of_reference == group)
-        asked, known = (_coordinates(photos, in_plane) for photos in (queries, references))
         rows, others = within(asked[wanted], known[given], rule.radius)
         parts = np.split(given[others], np.searchsorted(rows, np.arange(1, len(wanted))))
         for row, part in zip(wanted.tolist(), parts, strict=True):
@@ -51,7 +51,7 @@ def _coordinates(photos: Labelled, in_plane: bool) -> Floats:
 
 
 def on_earth(lat: Floats, lon: Floats) -> Floats:
-    """(N, 3) metres: what is d apart on the sphere is d (1 - d^2 / 24 R^2) apart here, 0.1 mm less at 10 km."""
+    """(N, 3) metres: what is d apart on the sphere is d (1 - d^2 / 24 R^2) apart here, 1 mm less at 10 km."""
     return unit_vectors(lat, lon) * EARTH_RADIUS_M
 
 
