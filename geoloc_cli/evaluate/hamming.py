@@ -19,6 +19,8 @@ Ints = NDArray[np.int64]
 
 _QUARTERS = tuple(np.uint64(16 * quarter) for quarter in range(4))
 MAX_RADIUS = 15
+# So few pairs are compared sooner than the buckets are gone through.
+_ALL_PAIRS = 1 << 18
 
 
 def near_codes(queries: Codes, references: Codes, radius: int) -> tuple[Ints, Ints, Ints]:
@@ -29,6 +31,10 @@ def near_codes(queries: Codes, references: Codes, radius: int) -> tuple[Ints, In
     """
     if not 0 <= radius <= MAX_RADIUS:
         raise ValueError(f"radius {radius} is not within 0 to {MAX_RADIUS}")
+    if len(queries) * len(references) <= _ALL_PAIRS:
+        apart = np.bitwise_count(queries[:, None] ^ references[None]).astype(np.int64)
+        row, other = np.nonzero(apart <= radius)
+        return row, other, apart[row, other]
     rows = [np.empty(0, np.int64)]
     others, bits = list(rows), list(rows)
     masks = [sum(1 << bit for bit in chosen) for n in range(radius // 4 + 1) for chosen in combinations(range(16), n)]
