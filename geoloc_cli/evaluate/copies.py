@@ -5,10 +5,11 @@ A picture is reduced to 32 x 32 greys. The signs of its lowest cosines are a cod
 crop meets the middle of what it was cropped from. Pictures whose codes are near are laid over each other, shifted and
 stretched (Lucas and Kanade 1981), and are copies where they then agree.
 
-Seen on streets, a field from the air, a corridor and a rendered town: copies stored at quality 10 or at a fifth of the
-size all agree to 0.997 and more, those cropped by up to 6 % on each side to 0.978 and more, and of these one in 30
-was missed by its code; crops of up to 10 % are found three times in four. Views of one street 7 m apart agree to 0.83
-at most. Frames of a video a step apart agree as copies do, and are as good as copies.
+Seen with 170 pictures of streets, a field from the air, a corridor, an object and a rendered town: all copies stored at
+quality 10, at a fifth of the size, stretched or brightened were found, 338 of 340 cropped by up to 4 or 6 % on each
+side, 130 of 170 by up to 10 %, and few by more. No two of the views of a street 7 m apart, of the field or of the town
+were taken for copies: where their codes are near they agree to 0.84 at most, and copies to 0.94. Frames of a video that
+are a step apart agree as copies do, and are as good as copies.
 """
 
 from __future__ import annotations
