@@ -52,6 +52,15 @@ def test_the_published_table_whose_header_swaps_the_two_is_swapped_back(tmp_path
     assert "No picture" in absent
 
 
+def test_one_slip_of_the_pen_swaps_nothing(tmp_path: Path) -> None:
+    rows = [f"{i}.jpg,{i % 80},{i % 89}" for i in range(200)]
+    (tmp_path / "im2gps3k.csv").write_text("\n".join(["IMG_FILE,LAT,LON", *rows, "slip.jpg,91,12"]))
+    found = read_dataset("im2gps3k", str(tmp_path))
+    assert (found.queries.lat[81], found.queries.lon[81]) == (1.0, 81.0)
+    assert np.isnan(found.queries.lat[200])
+    assert "1 of 201" in found.notes[0]
+
+
 def test_im2gps_is_read_from_the_comments_of_its_pictures(tmp_path: Path) -> None:
     comments = ["Paris", "latitude: 48.86494", "longitude: 2.346954", "accuracy: 16", "x"]
     (tmp_path / "info.json").write_text(json.dumps({"a.jpg": comments, "no place.jpg": []}))

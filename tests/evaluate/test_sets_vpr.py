@@ -35,7 +35,7 @@ def test_the_documented_name_is_read_to_a_metre() -> None:
     # The name prints five decimals of a degree and cuts off the rest: a metre.
     assert abs(places.lat[0] - 37.70098) < 1e-5
     assert abs(places.lon[0] + 122.49646) < 1e-5
-    assert (places.zones, places.notes) == (["10S"], [])
+    assert (places.zones, places.notes) == (["10 north"], [])
 
 
 def test_the_letter_of_the_zone_tells_the_hemisphere() -> None:
@@ -111,6 +111,15 @@ def test_two_zones_are_measured_over_the_earth(tmp_path: Path) -> None:
     (rows,) = positives(found)
     assert [found.references.names[row].split("@")[3] for row in rows] == ["31"]
     assert "2 zones" in found.notes[0]
+
+
+def test_two_letters_of_one_zone_are_one_plane(tmp_path: Path) -> None:
+    """At 40 degrees north the letter turns from S to T, and the easting and northing go on."""
+    _touch(tmp_path / "database" / _named(585000.0, 4428236.0, "17@T"))
+    _touch(tmp_path / "queries" / _named(585000.0, 4428216.0, "17@S"))
+    found = read_dataset("pitts30k", str(tmp_path))
+    assert found.queries.plane is not None
+    assert [rows.tolist() for rows in positives(found)] == [[0]]
 
 
 def test_nordland_counts_frames(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def write_submission(path: Path, poses: Mapping[str, Pose]) -> None:
             archive.writestr(f"pose_{scene}.txt", "".join(f"{line}\n" for line in scenes[scene]))
 
 
-_TERMS = "Niantic's, agreed to before it is fetched; we saw only those of its code (non-commercial)"
+_TERMS = "its page states them; we saw only those of its code (Niantic's, non-commercial)"
 
 READERS = (
     Reader("mapfree", "Map-free, validation: one reference a scene", HOME, _TERMS, partial(read_mapfree, "val")),

@@ -30,6 +30,8 @@ Floats = NDArray[np.float64]
 
 # So many of a table's photographs, evenly spread, are looked for on disk: Flickr has lost some of all.
 _PROBES = 200
+# A third of the world's photographs are more than 90 degrees from Greenwich; a slip of the pen is one row.
+_SWAPPED_SHARE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Places:
         table = first_of(name, root, self.tables, self.home, "the photographs' places")
         ids, lat, lon = _table(table)
         notes = []
-        if (np.abs(lat) > 90.0).any() and not (np.abs(lon) > 90.0).any():
+        if np.mean(np.abs(lat) > 90.0) > _SWAPPED_SHARE and not (np.abs(lon) > 90.0).any():
             lat, lon = lon, lat
             notes.append(f"{table.name} calls its latitudes longitudes and the reverse; they were swapped back.")
         wrong = ~(np.abs(lat) <= 90.0) | ~(np.abs(lon) <= 180.0)

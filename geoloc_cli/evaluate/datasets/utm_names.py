@@ -31,7 +31,7 @@ _BLOCK = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class NamedPlaces:
-    """plane: (N, 2) eastings and northings [m]; lat, lon: (N,) degrees, NaN where unknown; zones: as `10S` or empty."""
+    """plane: (N, 2) eastings, northings [m]; lat, lon: (N,) degrees, NaN where unknown; zones: `10 north`, or empty."""
 
     plane: Floats
     lat: Floats
@@ -71,7 +71,7 @@ def read_names(folder: str, names: Sequence[str]) -> NamedPlaces:
     for zone in sorted(set(zones) - {""}):
         rows_of = np.flatnonzero(of_row == zone)
         east, north = plane[rows_of].T
-        lat[rows_of], lon[rows_of] = geodetic_from_utm(east, north, int(zone[:-1]), zone[-1] < "N")
+        lat[rows_of], lon[rows_of] = geodetic_from_utm(east, north, int(zone.split()[0]), zone.endswith("south"))
     notes = []
     apart = int(np.count_nonzero(haversine_m(lat, lon, *stated.T) > _APART_M))
     if apart:
@@ -81,10 +81,12 @@ def read_names(folder: str, names: Sequence[str]) -> NamedPlaces:
 
 @lru_cache(maxsize=1024)
 def _zone(number: str, letter: str) -> str:
-    """`10S`, or nothing where the zone or its letter is not stated: the letter tells the hemisphere."""
+    """`10 north`, or nothing where the zone or its letter is not stated: the letters from N on are north."""
     number, letter = number.strip(), letter.strip().upper()
     known = number.isascii() and number.isdigit() and 1 <= int(number) <= 60
-    return f"{int(number)}{letter}" if known and len(letter) == 1 and "C" <= letter <= "X" else ""
+    if not known or len(letter) != 1 or not "C" <= letter <= "X":
+        return ""
+    return f"{int(number)} {'north' if letter >= 'N' else 'south'}"
 
 
 def _field(fields: Sequence[str], column: int) -> str:
