@@ -14,6 +14,7 @@ from geoloc_cli.priors.evidence import evidence_of
 from geoloc_cli.priors.gazetteer import shared_gazetteer
 from geoloc_cli.priors.names import cleaned
 from geoloc_cli.priors.reading import EXTRA, OWNER, Reader
+from geoloc_cli.priors.stacked import stacked
 from geoloc_cli.types import Belief, Photo, PriorGuess
 
 # The guess is the centre about which most of the belief lies within this, the field's threshold of a region.
@@ -62,7 +63,7 @@ class OcrPrior:
         The guess's radius holds 90 % of what the text says, the doubt left aside.
         """
         lines = self._reader.read(decode_rgb(photo.path, max_size=self.options.max_px), self.options.min_score)
-        texts = [line.text for line in lines]
+        texts = stacked(lines, self._gazetteer)
         found = evidence_of(texts, self._gazetteer, self.options.doubt)
         if found is None:
             return uniform(), PriorGuess(self.name, None, None, None, _why_not(texts))

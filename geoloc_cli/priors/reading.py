@@ -25,6 +25,7 @@ _LONGEST = 120  # letters of a line; no sign has more, and a page of a book is n
 _GAP = 1.0  # of a line's height: words of one line stand closer
 _OVERLAP = 0.5  # of the lower line's height
 _LIKE = 1.7  # in height, at most
+_COLUMN = 1.5  # times as high as wide: two letters one above the other
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,11 @@ class Line:
     @property
     def height(self) -> float:
         return self.box[3] - self.box[1]
+
+    @property
+    def upright(self) -> bool:
+        """Whether it is written from the top down, as Chinese and Japanese may be: the recogniser reads that, too."""
+        return len(self.text) > 1 and self.height > _COLUMN * (self.box[2] - self.box[0])
 
 
 class Reader:
@@ -98,6 +104,8 @@ def joined(lines: Sequence[Line]) -> list[Line]:
 
 
 def _continues(line: Line, other: Line) -> bool:
+    if line.upright or other.upright:
+        return False
     lower, higher = sorted((line.height, other.height))
     overlap = min(line.box[3], other.box[3]) - max(line.box[1], other.box[1])
     gap = other.box[0] - line.box[2]
