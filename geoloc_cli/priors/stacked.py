@@ -1,4 +1,4 @@
-"""Names that a sign breaks over two lines: `San` above `Francisco` is one place, and not some San and some Francisco."""
+"""Names that a sign breaks over two lines: `San` above `Francisco` is one place, not some San and some Francisco."""
 
 from __future__ import annotations
 
