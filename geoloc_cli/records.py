@@ -9,12 +9,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
 import types
 import typing
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, get_args, get_origin
 
 from geoloc_cli.errors import UsageError
-from geoloc_cli.types import Belief, Candidate, Component, Failure, Fix, Pose, PriorGuess, Searched
+from geoloc_cli.types import Belief, Candidate, Component, Failure, Fix, Pose, PriorGuess, Searched, Stage, Status
 
 SCHEMA = "geoloc.fix/1"
 """The tag of every record; a reader refuses any other."""
@@ -58,8 +60,8 @@ def from_record(record: dict[str, Any]) -> Fix | Failure:
         raise UsageError(f"A record says schema {tag!r}; this version reads {SCHEMA!r}.")
     try:
         if record["status"] == "error":
-            return Failure(record["photo"], record["error"]["code"], record["error"]["message"])
-        return Fix(
+            return Failure(_text(record["photo"]), _text(record["error"]["code"]), _text(record["error"]["message"]))
+        fix = Fix(
             photo=record["photo"],
             status=record["status"],
             stage=record["stage"],
@@ -76,16 +78,66 @@ def from_record(record: dict[str, Any]) -> Fix | Failure:
             search=Searched(**record["search"]) if record.get("search") else None,
             timing_ms=dict(record["timing_ms"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
+        _check(fix)
+        return fix
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise UsageError(f"A record is not a whole {SCHEMA} record ({type(error).__name__}: {error}).") from error
 
 
-def loads(line: str) -> Fix | Failure:
+def loads(line: str | bytes) -> Fix | Failure:
     """The answer on one line. Raises UsageError where the line is not JSON or not a record of this schema."""
     try:
-        return from_record(json.loads(line))
-    except json.JSONDecodeError as error:
+        record = json.loads(line)
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"A line is not JSON: {error}.") from error
+    return from_record(record)
+
+
+def read_lines(lines: Iterable[bytes], name: str, wrong: Callable[[str], None]) -> Iterator[Fix | Failure]:
+    """The answers of a file or a pipe, empty lines passed over; `wrong` is told of any other line, by its number."""
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            yield loads(line)
+        except UsageError as error:
+            wrong(f"{name}, line {number}, was passed over: {error}")
+
+
+def _check(fix: Fix) -> None:
+    """Raises ValueError or TypeError where what other programs are told of a fix is not what it should be."""
+    _text(fix.photo)
+    if fix.status not in get_args(Status) or fix.stage not in (None, *get_args(Stage)):
+        raise ValueError(f"status {fix.status!r} and stage {fix.stage!r}")
+    if (fix.lat is None) != (fix.lon is None):
+        raise ValueError("one of lat and lon without the other")
+    edges = {"lat": (-90, 90), "lon": (-180, 180), "alt_m": (-1e9, 1e9), "radius_m": (0, 1e9), "confidence": (0, 1)}
+    for name, (low, high) in edges.items():
+        value = getattr(fix, name)
+        if value is not None and (isinstance(value, bool) or not low <= value <= high):
+            raise ValueError(f"{name} is {value!r}")
+    if fix.pose:
+        _check_pose(fix.pose)
+
+
+def _check_pose(pose: Pose) -> None:
+    _text(pose.map)
+    angles = (pose.heading_deg, pose.pitch_deg, pose.roll_deg)
+    vectors = {"center_in_map": 3, "center_in_enu": 3, "position_std_m": 3, "translation": 3, "rotation_wxyz": 4}
+    for name, size in vectors.items():
+        vector = getattr(pose, name)
+        if vector is not None and not (len(vector) == size and all(math.isfinite(v) for v in vector)):
+            raise ValueError(f"{name} is {vector!r}")
+    if not all(angle is None or math.isfinite(angle) for angle in angles):
+        raise ValueError(f"heading, pitch and roll are {angles}")
+
+
+def _text(value: Any) -> str:
+    """The value where it is text that a file name can hold."""
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    os.fsencode(value)
+    return value
 
 
 def _plain(noun: Any) -> dict[str, Any]:

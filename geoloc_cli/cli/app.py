@@ -9,7 +9,21 @@ import typer
 import typer.main
 
 from geoloc_cli import __version__
-from geoloc_cli.cli import backends, config, demo, doctor, evaluate, index, inspect, locate, map, models, prior, schema
+from geoloc_cli.cli import (
+    backends,
+    config,
+    demo,
+    doctor,
+    evaluate,
+    export,
+    index,
+    inspect,
+    locate,
+    map,
+    models,
+    prior,
+    schema,
+)
 from geoloc_cli.errors import EXIT_INTERRUPTED, RunError
 
 app = typer.Typer(
@@ -38,6 +52,7 @@ app.add_typer(index.app, name="index")
 app.add_typer(map.app, name="map")
 app.command("locate")(locate.locate)
 app.command("prior")(prior.prior)
+app.command("export")(export.export)
 app.command("evaluate")(evaluate.evaluate)
 app.command("inspect")(inspect.inspect)
 app.command("demo")(demo.demo)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from geoloc_cli.cli import index_tune, options, output
+from geoloc_cli.cli import index_tune, options
 from geoloc_cli.cli.progress import bar
 from geoloc_cli.cli.table import printable
 from geoloc_cli.errors import EXIT_SOME_FAILED, IndexDamaged, IndexMissing, UsageError
@@ -255,6 +255,7 @@ def export(
     format: str = typer.Option("jsonl", "--format", metavar="jsonl|csv|geojson", help="How to write the rows."),
 ) -> None:
     """Write the rows of an index: path, place, camera and hash."""
+    from geoloc_cli.export.csv import cell
     from geoloc_cli.export.geojson import places
     from geoloc_cli.index.inspect import rows
 
@@ -269,6 +270,6 @@ def export(
         table = csv.writer(sys.stdout)
         table.writerow(columns)
         for row in found:
-            table.writerow(["" if row[name] is None else output.cell(row[name]) for name in columns])
+            table.writerow(["" if row[name] is None else cell(row[name]) for name in columns])
     else:
         raise UsageError(f"There is no format '{format}'; give one of jsonl, csv, geojson.")

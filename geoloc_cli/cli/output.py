@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import sys
 from typing import TYPE_CHECKING, TextIO
 
@@ -78,6 +77,7 @@ class CsvWriter:
         self._rows.writerow(_CSV_COLUMNS)
 
     def write(self, answer: Fix | Failure) -> None:
+        from geoloc_cli.export.csv import cell
         from geoloc_cli.records import to_record
 
         record = to_record(answer)
@@ -87,10 +87,3 @@ class CsvWriter:
 
     def close(self) -> None:
         self._out.flush()
-
-
-def cell(value: object) -> object:
-    if not isinstance(value, str):
-        return value
-    text = os.fsencode(value).decode("utf-8", "backslashreplace")
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

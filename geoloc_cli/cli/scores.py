@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from geoloc_cli.cli import output, table
+from geoloc_cli.cli import table
 from geoloc_cli.errors import UsageError
 
 if TYPE_CHECKING:
@@ -83,6 +83,8 @@ def _write_table(scores: Sequence[Score]) -> None:
 
 
 def _write_csv(scores: Sequence[Score]) -> None:
+    from geoloc_cli.export.csv import cell
+
     rows = csv.writer(sys.stdout)
     heads = ["predictions", "truth", "photos", "answered"]
     records = [score.as_json() for score in scores]
@@ -92,7 +94,7 @@ def _write_csv(scores: Sequence[Score]) -> None:
     for record in records:
         cells = [*(record[head] for head in heads), *(record["within"][level] for level in within)]
         cells += [record[length] for length in lengths]
-        rows.writerow(["" if cell is None else output.cell(cell) for cell in cells])
+        rows.writerow(["" if value is None else cell(value) for value in cells])
 
 
 def _lines(*rows: Sequence[str], sign: str) -> None:

@@ -1,10 +1,12 @@
-"""Answers as GeoJSON (RFC 7946): the one place of the project where the longitude comes first."""
+"""Answers as GeoJSON (RFC 7946): here, and in what `outlines.py` makes for it, the longitude comes first."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from geoloc_cli.export.outlines import Ring, box, circle, line
+from geoloc_cli.export.rows import flat, in_time_order, place
 from geoloc_cli.records import to_record
 from geoloc_cli.types import Failure, Fix
 
@@ -14,23 +16,67 @@ def collection(answers: Iterable[Fix | Failure]) -> dict[str, Any]:
     return {"type": "FeatureCollection", "features": [_feature(answer) for answer in answers]}
 
 
-def _feature(answer: Fix | Failure) -> dict[str, Any]:
+def document(fixes: Sequence[Fix], *, shapes: bool = False) -> dict[str, Any]:
+    """A FeatureCollection of photos that have a place, with its bounding box.
+
+    With `shapes` the circles of `radius_m` come before them, so that they are drawn below, and after them the way in
+    the order of time. Where all of it has a height, which here too counts from the ellipsoid, this
+    is the third coordinate.
+    """
+    high = not shapes and all(fix.alt_m is not None for fix in fixes)
+    rings = {number: _circle(fix) for number, fix in enumerate(fixes)} if shapes else {}
+    features = [_outline(fixes[number], made) for number, made in rings.items() if made]
+    features += [_feature(fix, high=high) for fix in fixes]
+    rows = [flat(fix) for fix in in_time_order(fixes)] if shapes else []
+    features += [way] if (way := _way(rows)) else []
+    corners = [(lat, lon) for made in rings.values() for ring in made for lon, lat in ring]
+    bounds = box([*(place(fix) for fix in fixes), *corners])
+    if bounds is None:
+        return {"type": "FeatureCollection", "features": features}
+    west, south, east, north = bounds
+    heights = [fix.alt_m for fix in fixes if fix.alt_m is not None] if high else []
+    bbox = [west, south, min(heights), east, north, max(heights)] if heights else [west, south, east, north]
+    return {"type": "FeatureCollection", "bbox": bbox, "features": features}
+
+
+def _feature(answer: Fix | Failure, *, high: bool = False) -> dict[str, Any]:
     record = to_record(answer)
     lat, lon = record.pop("lat"), record.pop("lon")
-    geometry = None if lat is None else {"type": "Point", "coordinates": [lon, lat]}
+    place = [lon, lat, record["alt_m"]] if high else [lon, lat]
+    geometry = None if lat is None else {"type": "Point", "coordinates": place}
     return {"type": "Feature", "geometry": geometry, "properties": record}
 
 
-def track(rows: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
-    """A LineString through rows that hold lat, lon and taken_at, in the order of time; None below two of such."""
-    timed = sorted((row for row in rows if row["taken_at"] is not None), key=lambda row: str(row["taken_at"]))
+def _circle(fix: Fix) -> list[Ring]:
+    return circle(*place(fix), fix.radius_m) if fix.radius_m else []
+
+
+def _outline(fix: Fix, rings: list[Ring]) -> dict[str, Any]:
+    properties = {"photo": fix.photo, "radius_m": fix.radius_m, "confidence": fix.confidence, "stage": fix.stage}
+    return {"type": "Feature", "geometry": _polygons(rings), "properties": properties}
+
+
+def _polygons(rings: list[Ring]) -> dict[str, Any]:
+    if len(rings) == 1:
+        return {"type": "Polygon", "coordinates": [rings[0]]}
+    return {"type": "MultiPolygon", "coordinates": [[ring] for ring in rings]}
+
+
+def track(rows: Iterable[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """The way through rows that hold lat, lon and taken_at, in the order of time; None below two of such."""
+    return _way(sorted((row for row in rows if row["taken_at"] is not None), key=lambda row: str(row["taken_at"])))
+
+
+def _way(timed: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """A LineString through rows in their order, or a MultiLineString where they cross the antimeridian."""
     if len(timed) < 2:
         return None
-    return {
-        "type": "Feature",
-        "geometry": {"type": "LineString", "coordinates": [[row["lon"], row["lat"]] for row in timed]},
-        "properties": {"from": timed[0]["taken_at"], "to": timed[-1]["taken_at"], "photos": len(timed)},
-    }
+    parts = line([(row["lat"], row["lon"]) for row in timed])
+    geometry = {"type": "LineString", "coordinates": parts[0]}
+    if len(parts) > 1:
+        geometry = {"type": "MultiLineString", "coordinates": parts}
+    properties = {"from": timed[0]["taken_at"], "to": timed[-1]["taken_at"], "photos": len(timed)}
+    return {"type": "Feature", "geometry": geometry, "properties": properties}
 
 
 def places(rows: Iterable[dict[str, Any]]) -> dict[str, Any]:

@@ -65,6 +65,15 @@ class EqualEarth:
 
 
 @dataclass(frozen=True, slots=True)
+class PlateCarree(EqualEarth):
+    """Longitude for x and latitude for y, both in degrees, as formats of files have them; no equal areas."""
+
+    def flat(self, turned: Floats) -> Floats:
+        at: Floats = turned + np.array([self.lon0, 0.0])
+        return at
+
+
+@dataclass(frozen=True, slots=True)
 class Azimuthal:
     """The country about a place by Lambert's azimuthal equal-area map (1772), torn along a circle of `reach_deg`.
 

@@ -1,0 +1,52 @@
+"""Located photos as GPX 1.1: a waypoint each, and a track in the order of time.
+
+GPX has no word for an accuracy: its `hdop` is a property of the satellites' places, so that `radius_m` stands in an
+extension, and so does the height, since GPX's `ele` counts from the sea and a fix's from the ellipsoid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from geoloc_cli.export.markup import Html, element, join
+from geoloc_cli.export.outlines import degrees
+from geoloc_cli.export.rows import flat, in_time_order, place, utc
+from geoloc_cli.types import Fix
+
+_GPX, _OURS = "http://www.topografix.com/GPX/1/1", "urn:geoloc:fix:1"
+_EXTENSIONS = ("radius_m", "confidence", "stage", "alt_m", "heading_deg", "pitch_deg", "roll_deg")
+
+
+def document(fixes: Sequence[Fix]) -> str:
+    """A waypoint a photo, and one track of those whose files say when they were taken, where these are two or more.
+
+    GPX's times are of UTC: a point has one where its file says how far the clock was from it.
+    """
+    way = in_time_order(fixes)
+    track = element("trk", element("trkseg", "\n", join([_point("trkpt", fix) for fix in way], "\n"), "\n"))
+    points = [_point("wpt", fix) for fix in fixes]
+    whole = element(
+        "gpx",
+        "\n",
+        join([*points, *([track] if len(way) > 1 else [])], "\n"),
+        "\n",
+        version="1.1",
+        creator="geoloc",
+        xmlns=_GPX,
+        **{"xmlns:geoloc": _OURS},
+    )
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n{whole}\n'
+
+
+def _point(kind: str, fix: Fix) -> Html:
+    row, time = flat(fix), utc(fix.photo)
+    lat, lon = place(fix)
+    ours = [element(f"geoloc:{name}", str(row[name])) for name in _EXTENSIONS if row[name] is not None]
+    return element(
+        kind,
+        element("time", time.isoformat().replace("+00:00", "Z")) if time else None,
+        element("name", fix.photo),
+        element("extensions", join(ours)),
+        lat=degrees(lat),
+        lon=degrees(-180.0 if lon == 180.0 else lon),  # GPX's longitudes end before 180
+    )
