@@ -10,7 +10,7 @@ STAMP := $(VENV)/.ready-$(shell { cat pyproject.toml; echo '$(EXTRAS)'; } | cksu
 # What the tests need beside that: batches of poses and learned models run on torch, and some of these on ONNX.
 # GeoCLIP goes in as in setup-torch: the prior of that name reads its files, and its tests compare with what it computes.
 # Triton comes with a torch for CUDA; beside one without, its interpreter runs the kernels of a GPU for the tests.
-TESTED     := torch,onnx,gazetteer
+TESTED     := torch,onnx,gazetteer,arrow
 GEOCLIP    := 'geoclip>=1.3,<1.4'
 TRITON     := triton>=3.2; platform_system == "Linux"
 TEST_STAMP := $(STAMP)-tested

@@ -33,7 +33,7 @@ from packaging.utils import canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
 PYPROJECT = Path(__file__).resolve().parent.parent / "pyproject.toml"
-EXPECTED = ("torch", "geoclip", "onnx", "vlm", "gazetteer", "ocr", "gpu", "heic", "ray", "all", "dev")
+EXPECTED = ("torch", "geoclip", "onnx", "vlm", "gazetteer", "ocr", "gpu", "heic", "ray", "arrow", "all", "dev")
 # pip's variable, and uv's of the same meaning.
 SETTINGS = {
     "PIP_INDEX_URL": "UV_DEFAULT_INDEX",

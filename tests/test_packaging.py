@@ -34,6 +34,7 @@ ADAPTERS = {
     "pi_heif": {"photos/heic.py"},
     "httpx": {"priors/vlm_http.py"},
     "triton": {"geometry/score_triton.py"},
+    "pyarrow": {"export/parquet.py"},
 }
 # Batches of poses, search on a GPU and networks are in torch throughout: these are imported only where it is there.
 IN_TORCH = {

@@ -6,7 +6,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import typer
 
@@ -15,69 +15,111 @@ from geoloc_cli.cli.table import printable
 from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
 from geoloc_cli.types import Failure, Fix, Stage
 
-_TO = "geojson|kml|gpx|csv"
+if TYPE_CHECKING:
+    from geoloc_cli.export.formats import Format
+
 _STAGES = "|".join(get_args(Stage))
 _FIXES: Any = typer.Argument(
-    ..., metavar="FIXES...", help="Lines of `geoloc locate`, as --format jsonl prints them; - is standard input."
+    ..., metavar="FIXES...", help="Lines of `geoloc locate --format jsonl`; - is standard input."
 )
+_TO: Any = typer.Option(..., "--to", metavar="geojson|kml|gpx|csv|parquet|colmap|odm|mapillary", help="What to write.")
 
 
 def export(
     fixes: list[str] = _FIXES,
-    to: str = typer.Option(..., "--to", metavar=_TO, help="What to write."),
-    out: str = typer.Option(None, "--out", metavar="PATH", help="Where; text goes to standard output by default."),
+    to: str = _TO,
+    out: str = typer.Option(
+        None,
+        "--out",
+        metavar="PATH",
+        help="The file, replaced at once where it is there, or for colmap a new folder; text goes to standard output "
+        "by default.",
+    ),
     min_confidence: float = typer.Option(
         0.0, "--min-confidence", min=0.0, max=1.0, help="Leave out what is less sure to be within 1 km."
     ),
     stage: list[str] = typer.Option(
         [], "--stage", metavar=_STAGES, help="Only what rests on this; may be given several times."
     ),
-    shapes: bool = typer.Option(False, "--shapes", help="geojson: circles of radius_m, and the way in time, too."),
+    shapes: bool = typer.Option(
+        False, "--shapes", help="With geojson: the circles of radius_m and the way in the order of time, too."
+    ),
+    map: str = typer.Option(
+        None,
+        "--map",
+        metavar="NAME",
+        help="With colmap: which map, where the poses are of several.",
+    ),
+    camera: str = options.CAMERA,
+    focal_px: float = options.FOCAL_PX,
+    fov_deg: float = options.FOV_DEG,
     quiet: bool = options.QUIET,
 ) -> None:
     """Write the places of photos for maps, spreadsheets and photogrammetry.
 
-    What has no place is left out, and counted on stderr. A line that is no answer is passed over with a sentence, and
-    the exit status is then 1.
+    What has no place is left out, and counted on stderr. Times and cameras are read from the photos, where these still
+    are where `locate` found them. A line that is no answer is passed over with a sentence, and the exit status is 1.
     """
-    from geoloc_cli.export.formats import TEXTS, located, put
+    from geoloc_cli.export.formats import FORMATS, Asked, chosen
+    from geoloc_cli.photos.intrinsics import CameraOverride
 
-    if to not in TEXTS:
-        raise UsageError(f"There is no form '{to}'; give one of {', '.join(TEXTS)}.")
+    form = FORMATS.get(to)
+    if form is None:
+        raise UsageError(f"There is no form '{to}'; give one of {', '.join(FORMATS)}.")
     if unknown := set(stage) - set(get_args(Stage)):
         raise UsageError(f"There is no stage '{min(unknown)}'; give one of {', '.join(get_args(Stage))}.")
+    said = options.override(camera, focal_px, fov_deg)
+    given = {"shapes": shapes, "map": map is not None, "camera": said is not None}
+    if idle := {name for name, is_given in given.items() if is_given} - form.asks:
+        raise UsageError(f"--to {to} takes no --{min(idle)}; leave it out.")
+    if out is None and not form.text:
+        raise UsageError(f"--to {to} needs --out PATH.")
+    asked = Asked(shapes, map, said or CameraOverride())
     left_out: Counter[str] = Counter()
-    bad: list[str] = []
-    chosen = list(located(_answers(fixes, bad), min_confidence, stage, left_out))
-    content = TEXTS[to](chosen, left_out)
-    if out is None:
-        sys.stdout.buffer.write(content)
-    else:
-        put(Path(out), content)
+    reader = _Reader()
+    taken = chosen(reader.answers(fixes), left_out, min_confidence=min_confidence, stages=stage, placed=not form.folder)
+    before = left_out.total()
+    _write(form, form.write(taken, left_out, asked), out)
     if not quiet:
-        _tell(len(chosen), left_out)
-    if bad:
+        why = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
+        written = len(taken) - (left_out.total() - before)
+        typer.echo(f"{written} photos written{f'; left out: {why}' if why else ''}.", err=True)
+    if reader.bad:
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
-def _answers(files: list[str], bad: list[str]) -> Iterator[Fix | Failure]:
-    from geoloc_cli.records import read_lines
+def _write(form: Format, content: bytes | dict[str, bytes], out: str | None) -> None:
+    from geoloc_cli.export.target import put_file, put_folder
 
-    def wrong(sentence: str) -> None:
-        bad.append(sentence)
+    if isinstance(content, dict):
+        put_folder(Path(out or ""), content)
+    elif out is None:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    else:
+        path = Path(out)
+        put_file(path / form.file if form.file and path.is_dir() else path, content)
+
+
+class _Reader:
+    """Reads answers, and says which lines are none."""
+
+    def __init__(self) -> None:
+        self.bad = 0
+
+    def answers(self, files: list[str]) -> Iterator[Fix | Failure]:
+        from geoloc_cli.records import read_lines
+
+        for name in files:
+            if name == "-":
+                yield from read_lines(sys.stdin.buffer, "standard input", self._wrong)
+                continue
+            try:
+                with Path(name).open("rb") as lines:
+                    yield from read_lines(lines, name, self._wrong)
+            except OSError as error:
+                raise UsageError(f"{name} cannot be read ({error.strerror}); give lines of `geoloc locate`.") from error
+
+    def _wrong(self, sentence: str) -> None:
+        self.bad += 1
         typer.echo(f"geoloc: {printable(sentence)}", err=True)
-
-    for name in files:
-        if name == "-":
-            yield from read_lines(sys.stdin.buffer, "standard input", wrong)
-            continue
-        try:
-            with Path(name).open("rb") as lines:
-                yield from read_lines(lines, name, wrong)
-        except OSError as error:
-            raise UsageError(f"{name} cannot be read ({error.strerror}); give lines of `geoloc locate`.") from error
-
-
-def _tell(written: int, left_out: Counter[str]) -> None:
-    why = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
-    typer.echo(f"{written} photos written{f'; left out: {why}' if why else ''}.", err=True)

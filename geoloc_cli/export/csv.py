@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 from collections.abc import Iterable
 
-from geoloc_cli.export.rows import COLUMNS, flat
+from geoloc_cli.export.rows import COLUMNS, flat, readable
 from geoloc_cli.types import Fix
 
 # OWASP's list of what a spreadsheet may take for the beginning of a formula.
@@ -31,5 +30,5 @@ def cell(value: object) -> object:
     """
     if not isinstance(value, str):
         return value
-    text = os.fsencode(value).decode("utf-8", "backslashreplace")
+    text = readable(value)
     return f"'{text}" if text.startswith(_FORMULA) else text

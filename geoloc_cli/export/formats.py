@@ -1,80 +1,79 @@
-"""The formats of `geoloc export`, by their names: located photos in, bytes of a file out."""
+"""The formats of `geoloc export`, by their names: answers in, the bytes of a file or of a folder's files out."""
 
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 
-from geoloc_cli.errors import UsageError
-from geoloc_cli.export import csv, geojson, gpx, kml
-from geoloc_cli.index.files import room
-from geoloc_cli.photos.opening import shown
+from geoloc_cli.export import colmap, csv, geojson, gpx, kml, mapillary, odm, parquet
+from geoloc_cli.photos.intrinsics import CameraOverride
 from geoloc_cli.types import Failure, Fix
 
-Writer = Callable[[Sequence[Fix], Counter[str]], bytes]
+LeftOut = Counter[str]
+"""How many photos are not in an export, by why, as in `3 unlocated`."""
 
-TEXTS: dict[str, Writer] = {
-    "geojson": lambda fixes, left_out: _json(geojson.document(fixes)),
-    "kml": lambda fixes, left_out: kml.document(fixes).encode(),
-    "gpx": lambda fixes, left_out: gpx.document(fixes).encode(),
-    "csv": lambda fixes, left_out: csv.document(fixes).encode(),
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a user asks for beside the format; each is of some formats alone."""
+
+    shapes: bool = False
+    map: str | None = None
+    camera: CameraOverride = field(default_factory=CameraOverride)
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How one is written. `file` is what its program calls the file, in whatever folder; `asks` are names in Asked."""
+
+    write: Callable[[Sequence[Fix], LeftOut, Asked], bytes | dict[str, bytes]]
+    asks: frozenset[str] = frozenset()
+    file: str | None = None
+    text: bool = True
+    folder: bool = False
+
+
+FORMATS = {
+    "geojson": Format(
+        lambda fixes, _, asked: _json(geojson.document(fixes, shapes=asked.shapes)), frozenset({"shapes"})
+    ),
+    "kml": Format(lambda fixes, *_: kml.document(fixes).encode()),
+    "gpx": Format(lambda fixes, *_: gpx.document(fixes).encode()),
+    "csv": Format(lambda fixes, *_: csv.document(fixes).encode()),
+    "parquet": Format(lambda fixes, *_: parquet.document(fixes), text=False),
+    "colmap": Format(
+        lambda fixes, left_out, asked: colmap.files(fixes, left_out, asked.map, asked.camera),
+        frozenset({"map", "camera"}),
+        text=False,
+        folder=True,
+    ),
+    "odm": Format(lambda fixes, left_out, _: odm.document(fixes, left_out).encode(), file=odm.FILE),
+    "mapillary": Format(lambda fixes, left_out, _: _json(mapillary.document(fixes, left_out)), file=mapillary.FILE),
 }
 
 
-def located(
-    answers: Iterable[Fix | Failure], min_confidence: float, stages: Sequence[str], left_out: Counter[str]
-) -> Iterator[Fix]:
-    """The fixes that have a place, are sure enough and rest on one of the stages; the others are counted by why."""
+def chosen(
+    answers: Iterable[Fix | Failure], left_out: LeftOut, *, min_confidence: float, stages: Sequence[str], placed: bool
+) -> list[Fix]:
+    """The fixes that are sure enough and rest on one of the stages, with `placed` those alone that have a place."""
+    kept: list[Fix] = []
     for answer in answers:
         if isinstance(answer, Failure):
             left_out["failed"] += 1
         elif answer.status == "unlocated":
             left_out["unlocated"] += 1
-        elif answer.lat is None:
+        elif placed and answer.lat is None:
             left_out["in a map that is nowhere on the Earth"] += 1
         elif answer.confidence < min_confidence:
             left_out["less sure"] += 1
         elif stages and answer.stage not in stages:
             left_out["of another stage"] += 1
         else:
-            yield answer
+            kept.append(answer)
+    return kept
 
 
 def _json(document: object) -> bytes:
     return json.dumps(document, ensure_ascii=True, allow_nan=False).encode() + b"\n"
-
-
-def put(path: Path, content: bytes) -> None:
-    """Writes a file whole or not at all; what is no plain file, as a pipe, is written into."""
-    try:
-        with room(path.parent):
-            if path.exists() and not path.is_file():
-                path.write_bytes(content)
-                return
-            target = path.resolve()
-            handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name[:50]}.")
-            try:
-                with os.fdopen(handle, "wb") as file:
-                    file.write(content)
-                    file.flush()
-                    os.fsync(file.fileno())
-                Path(temporary).chmod(_mode(target))
-                Path(temporary).replace(target)
-            except BaseException:
-                Path(temporary).unlink(missing_ok=True)
-                raise
-    except OSError as error:
-        raise UsageError(f"--out {shown(str(path))} cannot be written ({error.strerror}); give another.") from error
-
-
-def _mode(target: Path) -> int:
-    """What a new file may be: that of the one it replaces, or by the user's mask."""
-    if target.exists():
-        return target.stat().st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -81,19 +82,32 @@ def stated(path: str) -> Photo | None:
         return None
 
 
+def readable(text: str) -> str:
+    """A name as text that is whole UTF-8, bytes that are none shown as escapes."""
+    return os.fsencode(text).decode("utf-8", "backslashreplace")
+
+
+def is_utf8(name: str) -> bool:
+    """Whether the name is text to every program."""
+    return readable(name) == name
+
+
 def taken_at(path: str) -> str | None:
     """ISO 8601 by the camera's clock, with its offset from UTC where the file states one."""
     photo = stated(path)
     return photo.taken_at if photo else None
 
 
+def camera_time(path: str) -> datetime | None:
+    """The same as a time, which has a zone where the file states the offset."""
+    text = taken_at(path)
+    return datetime.fromisoformat(text) if text else None
+
+
 def utc(path: str) -> datetime | None:
     """When it was taken; None where its file does not say how far the clock was from UTC."""
     photo = stated(path)
-    if photo is None:
-        return None
-    text = photo.clock.utc if photo.clock else photo.taken_at
-    time = datetime.fromisoformat(text) if text else None
+    time = datetime.fromisoformat(photo.clock.utc) if photo and photo.clock else camera_time(path)
     return time.astimezone(UTC) if time and time.tzinfo else None
 
 
@@ -102,7 +116,7 @@ def in_time_order(fixes: Iterable[Fix]) -> list[Fix]:
 
     Where one of them states no offset from UTC, all are ordered by the cameras' clocks.
     """
-    times = {fix.photo: datetime.fromisoformat(text) for fix in fixes if (text := taken_at(fix.photo))}
+    times = {fix.photo: time for fix in fixes if (time := camera_time(fix.photo))}
     local = any(time.tzinfo is None for time in times.values())
     order = {path: time.replace(tzinfo=None) if local else time.astimezone(UTC) for path, time in times.items()}
     timed = [fix for fix in fixes if fix.photo in order]

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from geoloc_cli.export.formats import TEXTS
+from geoloc_cli.export.formats import FORMATS, Asked
 from geoloc_cli.types import Belief, Component, Fix, Pose
 
 FIX = Fix("a.jpg", "ok", "rerank", 47.25, 8.5, None, 12.5, 0.9, Belief((Component(47.25, 8.5, 12.5, 0.9),), 0.1))
@@ -32,13 +32,13 @@ POSE = Pose(
 HOSTILE = "</name>&\"'\x00\x1b]]>\u202e\udcff.jpg"
 
 
-@pytest.mark.parametrize("name", sorted(TEXTS))
+@pytest.mark.parametrize("name", sorted(FORMATS))
 def test_every_format_is_written_of_nothing_and_of_a_hostile_name(name: str) -> None:
-    TEXTS[name]([], Counter())
-    assert TEXTS[name]([FIX, replace(FIX, photo=HOSTILE, pose=POSE, stage="pose")], Counter())
+    FORMATS[name].write([], Counter(), Asked())
+    assert FORMATS[name].write([FIX, replace(FIX, photo=HOSTILE, pose=POSE, stage="pose")], Counter(), Asked())
 
 
 def test_geojson_has_its_longitude_first_and_a_box() -> None:
-    found = json.loads(TEXTS["geojson"]([FIX, replace(FIX, lat=-10.0, lon=179.0)], Counter()))
+    found = json.loads(FORMATS["geojson"].write([FIX, replace(FIX, lat=-10.0, lon=179.0)], Counter(), Asked()))
     assert [f["geometry"]["coordinates"] for f in found["features"]] == [[8.5, 47.25], [179.0, -10.0]]
     assert found["bbox"] == [8.5, -10.0, 179.0, 47.25]

@@ -1,0 +1,65 @@
+"""Posed photos as a COLMAP model in text, without points, in the frame of their map: `cameras.txt` and `images.txt`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from geoloc_cli.errors import PhotoError, UsageError
+from geoloc_cli.export.rows import is_utf8, stated
+from geoloc_cli.photos.intrinsics import CameraOverride, guess_camera
+from geoloc_cli.photos.opening import shown
+from geoloc_cli.types import Camera, Fix
+
+
+def files(fixes: Sequence[Fix], left_out: Counter[str], map_name: str | None, said: CameraOverride) -> dict[str, bytes]:
+    """The model's files by name; photos without a pose, in another map or with a name of no use are counted.
+
+    Cameras are those that the photos state, or `said` of them: a record keeps no intrinsics, those of a map that
+    were refined, or refined with the pose, neither. Raises UsageError where the poses are of several maps and none is
+    named, or of none.
+    """
+    map_name = map_name or _only_map(fixes)
+    cameras: dict[Camera, int] = {}
+    images: list[str] = []
+    for fix in fixes:
+        camera = _camera(fix.photo, said)
+        if fix.pose is None:
+            left_out["without a pose"] += 1
+        elif fix.pose.map != map_name:
+            left_out["in another map"] += 1
+        elif fix.photo.split() != [fix.photo] or not is_utf8(fix.photo):
+            left_out["with a space or no UTF-8 in its name, which COLMAP's text does not read"] += 1
+        elif camera is None:
+            left_out["not where the record says, or of another shape than --camera"] += 1
+        else:
+            number = cameras.setdefault(camera, len(cameras) + 1)
+            pose = " ".join(repr(value) for value in (*fix.pose.rotation_wxyz, *fix.pose.translation))
+            images.append(f"{len(images) + 1} {pose} {number} {fix.photo}\n\n")
+    head = f"# Posed in {shown(map_name)}, x_in_cam = cam_from_map * x_in_map\n"
+    lenses = [
+        f"{number} {camera.model} {camera.width} {camera.height} {' '.join(map(repr, camera.params))}\n"
+        for camera, number in cameras.items()
+    ]
+    written = {"cameras.txt": "".join(lenses), "images.txt": "".join(images), "points3D.txt": ""}
+    return {name: (head + text).encode() for name, text in written.items()}
+
+
+def _only_map(fixes: Sequence[Fix]) -> str:
+    names = Counter(fix.pose.map for fix in fixes if fix.pose)
+    if not names:
+        raise UsageError("None of the photos has a pose; ask for it with `geoloc locate --pose`.")
+    if len(names) > 1:
+        some = ", ".join(f"{shown(name)} ({count})" for name, count in names.most_common(3))
+        raise UsageError(f"The photos are posed in {len(names)} maps, as {some}; name one with --map.")
+    return next(iter(names))
+
+
+def _camera(path: str, said: CameraOverride) -> Camera | None:
+    photo = stated(path)
+    if photo is None:
+        return said.camera
+    try:
+        return said.apply(photo).camera or guess_camera(photo.width, photo.height)
+    except PhotoError:
+        return None

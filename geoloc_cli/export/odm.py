@@ -1,0 +1,81 @@
+"""Located photos as OpenDroneMap's image geolocation file, `geo.txt` in the folder of its project.
+
+A line is `name x y [z [yaw pitch roll [horizontal vertical]]]`: what is unknown ends it, since ODM counts columns.
+Names are those of the files alone. ODM takes heights as they are, and ours count from the ellipsoid. Its angles are
+those of a camera that looks down: yaw is where the top of the picture points, clockwise from north, pitch 0 is straight
+down and 90 the horizon, and roll turns about the picture's upward axis. Accuracies are standard deviations in metres.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import PurePath
+
+import numpy as np
+
+from geoloc_cli.export.outlines import degrees
+from geoloc_cli.export.rows import is_utf8, place
+from geoloc_cli.geo.earth import Floats
+from geoloc_cli.geo.fisher import R90_PER_SIGMA
+from geoloc_cli.types import Fix
+
+FILE = "geo.txt"
+_LEVEL = 1e-6  # a top of the picture that points so nearly up has no direction of its own
+
+
+def document(fixes: Sequence[Fix], left_out: Counter[str]) -> str:
+    """The file; photos that it cannot name are counted in `left_out`."""
+    lines: dict[str, str] = {}
+    for fix in fixes:
+        name = PurePath(fix.photo).name
+        if not name or name.startswith("#") or name.split() != [name] or not is_utf8(name):
+            left_out["with a space, a # or no UTF-8 in its name"] += 1
+        elif name in lines:
+            left_out["of the same name as another"] += 1
+        else:
+            lines[name] = " ".join([name, *_values(fix)])
+    return "\n".join(["EPSG:4326", *lines.values(), ""])
+
+
+def _values(fix: Fix) -> list[str]:
+    lat, lon = place(fix)
+    values = [degrees(lon), degrees(lat)]
+    if fix.alt_m is None:
+        return values
+    values.append(degrees(fix.alt_m))
+    pose = fix.pose
+    if pose is None or pose.heading_deg is None or pose.pitch_deg is None or pose.roll_deg is None:
+        return values
+    values += [f"{angle:.4f}" for angle in yaw_pitch_roll(pose.heading_deg, pose.pitch_deg, pose.roll_deg)]
+    if fix.radius_m is not None and pose.position_std_m is not None:
+        values += [f"{fix.radius_m / R90_PER_SIGMA:.3f}", f"{pose.position_std_m[2]:.3f}"]
+    return values
+
+
+def yaw_pitch_roll(heading_deg: float, pitch_deg: float, roll_deg: float) -> tuple[float, float, float]:
+    """Heading, pitch and roll of a fix as ODM's angles, yaw 0 to 360, roll -90 to 90.
+
+    ned_from_body = Rz(yaw) Ry(pitch) Rx(roll), the body's axes being the picture's top, its right and where it looks
+    (Bäumker and Heimes 2001). Where the picture's top points straight up or down, roll is 0.
+    """
+    heading, pitch, roll = (math.radians(angle) for angle in (heading_deg, pitch_deg, roll_deg))
+    sight = _ned(heading, pitch)
+    right = _ned(heading + math.pi / 2.0, 0.0)
+    down = np.cross(sight, right)
+    right = math.cos(roll) * right + math.sin(roll) * down
+    top = np.cross(right, sight)
+    if math.hypot(top[0], top[1]) < _LEVEL:
+        yaw, tilt, turn = math.atan2(right[1], right[0]) - math.pi / 2.0, math.copysign(math.pi / 2.0, -top[2]), 0.0
+    else:
+        yaw, tilt = math.atan2(top[1], top[0]), math.asin(float(np.clip(-top[2], -1.0, 1.0)))
+        turn = math.atan2(right[2], sight[2])
+        if abs(turn) > math.pi / 2.0:  # the same attitude, told as a camera that looks above the horizon
+            yaw, tilt, turn = yaw + math.pi, math.pi - tilt, turn - math.copysign(math.pi, turn)
+    return math.degrees(yaw) % 360.0, math.degrees(tilt), math.degrees(turn)
+
+
+def _ned(azimuth: float, elevation: float) -> Floats:
+    level = math.cos(elevation)
+    return np.array([level * math.cos(azimuth), level * math.sin(azimuth), -math.sin(elevation)])
