@@ -6,24 +6,26 @@ from collections import Counter
 from collections.abc import Sequence
 
 from geoloc_cli.errors import PhotoError, UsageError
-from geoloc_cli.export.rows import is_utf8, stated
+from geoloc_cli.export.located import Located, is_utf8
 from geoloc_cli.photos.intrinsics import CameraOverride, guess_camera
 from geoloc_cli.photos.opening import shown
-from geoloc_cli.types import Camera, Fix
+from geoloc_cli.types import Camera
 
 
-def files(fixes: Sequence[Fix], left_out: Counter[str], map_name: str | None, said: CameraOverride) -> dict[str, bytes]:
+def files(
+    photos: Sequence[Located], left_out: Counter[str], map_name: str | None, said: CameraOverride
+) -> dict[str, bytes]:
     """The model's files by name; photos without a pose, in another map or with a name of no use are counted.
 
     Cameras are those that the photos state, or `said` of them: a record keeps no intrinsics, those of a map that
     were refined, or refined with the pose, neither. Raises UsageError where the poses are of several maps and none is
     named, or of none.
     """
-    map_name = map_name or _only_map(fixes)
+    map_name = map_name or _only_map(photos)
     cameras: dict[Camera, int] = {}
     images: list[str] = []
-    for fix in fixes:
-        camera = _camera(fix.photo, said)
+    for photo in photos:
+        fix, camera = photo.fix, _camera(photo, said)
         if fix.pose is None:
             left_out["without a pose"] += 1
         elif fix.pose.map != map_name:
@@ -45,8 +47,8 @@ def files(fixes: Sequence[Fix], left_out: Counter[str], map_name: str | None, sa
     return {name: (head + text).encode() for name, text in written.items()}
 
 
-def _only_map(fixes: Sequence[Fix]) -> str:
-    names = Counter(fix.pose.map for fix in fixes if fix.pose)
+def _only_map(photos: Sequence[Located]) -> str:
+    names = Counter(photo.fix.pose.map for photo in photos if photo.fix.pose)
     if not names:
         raise UsageError("None of the photos has a pose; ask for it with `geoloc locate --pose`.")
     if len(names) > 1:
@@ -55,11 +57,11 @@ def _only_map(fixes: Sequence[Fix]) -> str:
     return next(iter(names))
 
 
-def _camera(path: str, said: CameraOverride) -> Camera | None:
-    photo = stated(path)
-    if photo is None:
+def _camera(photo: Located, said: CameraOverride) -> Camera | None:
+    stated = photo.photo
+    if stated is None:
         return said.camera
     try:
-        return said.apply(photo).camera or guess_camera(photo.width, photo.height)
+        return said.apply(stated).camera or guess_camera(stated.width, stated.height)
     except PhotoError:
         return None

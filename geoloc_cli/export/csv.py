@@ -6,20 +6,19 @@ import csv
 import io
 from collections.abc import Iterable
 
-from geoloc_cli.export.rows import COLUMNS, flat, readable
-from geoloc_cli.types import Fix
+from geoloc_cli.export.located import COLUMNS, Located, readable
 
 # OWASP's list of what a spreadsheet may take for the beginning of a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
-def document(fixes: Iterable[Fix]) -> str:
-    """A header and the rows of `rows.py`, by RFC 4180, with an empty cell where a value is unknown."""
+def document(photos: Iterable[Located]) -> str:
+    """A header and the rows of `located.py`, by RFC 4180, with an empty cell where a value is unknown."""
     text = io.StringIO()
     table = csv.writer(text)
     table.writerow(COLUMNS)
-    for fix in fixes:
-        table.writerow(["" if value is None else cell(value) for value in flat(fix).values()])
+    for photo in photos:
+        table.writerow(["" if value is None else cell(value) for value in photo.row().values()])
     return text.getvalue()
 
 

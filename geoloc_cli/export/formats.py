@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from geoloc_cli.export import colmap, csv, geojson, gpx, kml, mapillary, odm, parquet
+from geoloc_cli.export.located import Located
 from geoloc_cli.photos.intrinsics import CameraOverride
 from geoloc_cli.types import Failure, Fix
 
@@ -28,7 +29,7 @@ class Asked:
 class Format:
     """How one is written. `file` is what its program calls the file, in whatever folder; `asks` are names in Asked."""
 
-    write: Callable[[Sequence[Fix], LeftOut, Asked], bytes | dict[str, bytes]]
+    write: Callable[[Sequence[Located], LeftOut, Asked], bytes | dict[str, bytes]]
     asks: frozenset[str] = frozenset()
     file: str | None = None
     text: bool = True
@@ -37,28 +38,28 @@ class Format:
 
 FORMATS = {
     "geojson": Format(
-        lambda fixes, _, asked: _json(geojson.document(fixes, shapes=asked.shapes)), frozenset({"shapes"})
+        lambda photos, _, asked: _json(geojson.document(photos, shapes=asked.shapes)), frozenset({"shapes"})
     ),
-    "kml": Format(lambda fixes, *_: kml.document(fixes).encode()),
-    "gpx": Format(lambda fixes, *_: gpx.document(fixes).encode()),
-    "csv": Format(lambda fixes, *_: csv.document(fixes).encode()),
-    "parquet": Format(lambda fixes, *_: parquet.document(fixes), text=False),
+    "kml": Format(lambda photos, *_: kml.document(photos).encode()),
+    "gpx": Format(lambda photos, *_: gpx.document(photos).encode()),
+    "csv": Format(lambda photos, *_: csv.document(photos).encode()),
+    "parquet": Format(lambda photos, *_: parquet.document(photos), text=False),
     "colmap": Format(
-        lambda fixes, left_out, asked: colmap.files(fixes, left_out, asked.map, asked.camera),
+        lambda photos, left_out, asked: colmap.files(photos, left_out, asked.map, asked.camera),
         frozenset({"map", "camera"}),
         text=False,
         folder=True,
     ),
-    "odm": Format(lambda fixes, left_out, _: odm.document(fixes, left_out).encode(), file=odm.FILE),
-    "mapillary": Format(lambda fixes, left_out, _: _json(mapillary.document(fixes, left_out)), file=mapillary.FILE),
+    "odm": Format(lambda photos, left_out, _: odm.document(photos, left_out).encode(), file=odm.FILE),
+    "mapillary": Format(lambda photos, left_out, _: _json(mapillary.document(photos, left_out)), file=mapillary.FILE),
 }
 
 
 def chosen(
     answers: Iterable[Fix | Failure], left_out: LeftOut, *, min_confidence: float, stages: Sequence[str], placed: bool
-) -> list[Fix]:
-    """The fixes that are sure enough and rest on one of the stages, with `placed` those alone that have a place."""
-    kept: list[Fix] = []
+) -> list[Located]:
+    """Those that are sure enough and rest on one of the stages, with `placed` those alone that have a place."""
+    kept: list[Located] = []
     for answer in answers:
         if isinstance(answer, Failure):
             left_out["failed"] += 1
@@ -71,7 +72,7 @@ def chosen(
         elif stages and answer.stage not in stages:
             left_out["of another stage"] += 1
         else:
-            kept.append(answer)
+            kept.append(Located(answer))
     return kept
 
 

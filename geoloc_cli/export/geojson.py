@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from geoloc_cli.export.located import Located, in_time_order
 from geoloc_cli.export.outlines import Ring, box, circle, line
-from geoloc_cli.export.rows import flat, in_time_order, place
 from geoloc_cli.records import to_record
 from geoloc_cli.types import Failure, Fix
 
@@ -16,26 +16,26 @@ def collection(answers: Iterable[Fix | Failure]) -> dict[str, Any]:
     return {"type": "FeatureCollection", "features": [_feature(answer) for answer in answers]}
 
 
-def document(fixes: Sequence[Fix], *, shapes: bool = False) -> dict[str, Any]:
+def document(photos: Sequence[Located], *, shapes: bool = False) -> dict[str, Any]:
     """A FeatureCollection of photos that have a place, with its bounding box.
 
     With `shapes` the circles of `radius_m` come before them, so that they are drawn below, and after them the way in
     the order of time. Where all of it has a height, which here too counts from the ellipsoid, this
     is the third coordinate.
     """
-    high = not shapes and all(fix.alt_m is not None for fix in fixes)
-    rings = {number: _circle(fix) for number, fix in enumerate(fixes)} if shapes else {}
-    features = [_outline(fixes[number], made) for number, made in rings.items() if made]
-    features += [_feature(fix, high=high) for fix in fixes]
-    rows = [flat(fix) for fix in in_time_order(fixes)] if shapes else []
+    heights = [] if shapes else [photo.fix.alt_m for photo in photos if photo.fix.alt_m is not None]
+    high = len(heights) == len(photos)
+    rings = [_circle(photo) for photo in photos] if shapes else []
+    features = [_outline(photo.fix, made) for photo, made in zip(photos, rings, strict=False) if made]
+    features += [_feature(photo.fix, high=high) for photo in photos]
+    rows = [photo.row() for photo in in_time_order(photos)] if shapes else []
     features += [way] if (way := _way(rows)) else []
-    corners = [(lat, lon) for made in rings.values() for ring in made for lon, lat in ring]
-    bounds = box([*(place(fix) for fix in fixes), *corners])
+    corners = [(lat, lon) for made in rings for ring in made for lon, lat in ring]
+    bounds = box([*(photo.place for photo in photos), *corners])
     if bounds is None:
         return {"type": "FeatureCollection", "features": features}
     west, south, east, north = bounds
-    heights = [fix.alt_m for fix in fixes if fix.alt_m is not None] if high else []
-    bbox = [west, south, min(heights), east, north, max(heights)] if heights else [west, south, east, north]
+    bbox = [west, south, min(heights), east, north, max(heights)] if high else [west, south, east, north]
     return {"type": "FeatureCollection", "bbox": bbox, "features": features}
 
 
@@ -47,8 +47,8 @@ def _feature(answer: Fix | Failure, *, high: bool = False) -> dict[str, Any]:
     return {"type": "Feature", "geometry": geometry, "properties": record}
 
 
-def _circle(fix: Fix) -> list[Ring]:
-    return circle(*place(fix), fix.radius_m) if fix.radius_m else []
+def _circle(photo: Located) -> list[Ring]:
+    return circle(*photo.place, photo.fix.radius_m) if photo.fix.radius_m else []
 
 
 def _outline(fix: Fix, rings: list[Ring]) -> dict[str, Any]:

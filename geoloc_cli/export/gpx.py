@@ -8,23 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from geoloc_cli.export.located import Located, in_time_order
 from geoloc_cli.export.markup import Html, element, join
 from geoloc_cli.export.outlines import degrees
-from geoloc_cli.export.rows import flat, in_time_order, place, utc
-from geoloc_cli.types import Fix
 
 _GPX, _OURS = "http://www.topografix.com/GPX/1/1", "urn:geoloc:fix:1"
 _EXTENSIONS = ("radius_m", "confidence", "stage", "alt_m", "heading_deg", "pitch_deg", "roll_deg")
 
 
-def document(fixes: Sequence[Fix]) -> str:
+def document(photos: Sequence[Located]) -> str:
     """A waypoint a photo, and one track of those whose files say when they were taken, where these are two or more.
 
     GPX's times are of UTC: a point has one where its file says how far the clock was from it.
     """
-    way = in_time_order(fixes)
-    track = element("trk", element("trkseg", "\n", join([_point("trkpt", fix) for fix in way], "\n"), "\n"))
-    points = [_point("wpt", fix) for fix in fixes]
+    way = in_time_order(photos)
+    track = element("trk", element("trkseg", "\n", join([_point("trkpt", photo) for photo in way], "\n"), "\n"))
+    points = [_point("wpt", photo) for photo in photos]
     whole = element(
         "gpx",
         "\n",
@@ -38,14 +37,14 @@ def document(fixes: Sequence[Fix]) -> str:
     return f'<?xml version="1.0" encoding="UTF-8"?>\n{whole}\n'
 
 
-def _point(kind: str, fix: Fix) -> Html:
-    row, time = flat(fix), utc(fix.photo)
-    lat, lon = place(fix)
+def _point(kind: str, photo: Located) -> Html:
+    row, time = photo.row(), photo.utc
+    lat, lon = photo.place
     ours = [element(f"geoloc:{name}", str(row[name])) for name in _EXTENSIONS if row[name] is not None]
     return element(
         kind,
         element("time", time.isoformat().replace("+00:00", "Z")) if time else None,
-        element("name", fix.photo),
+        element("name", photo.fix.photo),
         element("extensions", join(ours)),
         lat=degrees(lat),
         lon=degrees(-180.0 if lon == 180.0 else lon),  # GPX's longitudes end before 180

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from geoloc_cli.export.located import Located
 from geoloc_cli.export.markup import Html, element, join
 from geoloc_cli.export.outlines import Ring, circle, degrees, line
-from geoloc_cli.export.rows import flat, place
 from geoloc_cli.geo.earth import destination
-from geoloc_cli.types import Fix
 
 _CORNERS = 36  # of a circle: 0.8 kB, and 0.4 % of its radius within it
 _VIEW_M = (10.0, 500.0)  # how long the line of sight is drawn: the radius, within these
@@ -41,16 +40,16 @@ _STYLES = join(
 )
 
 
-def document(fixes: Sequence[Fix]) -> str:
+def document(photos: Sequence[Located]) -> str:
     """One placemark a photo, and folders with the circles of `radius_m` and with the lines of sight.
 
     A photo whose heading is known has a camera, too, so that a click shows the view; its roll is left out, since KML
     does not say which way it counts.
     """
     folders = (
-        ("Photos", [_photo(fix) for fix in fixes]),
-        ("Accuracy", [mark for fix in fixes for mark in _accuracy(fix)]),
-        ("Lines of sight", [mark for fix in fixes for mark in _sight(fix)]),
+        ("Photos", [_photo(photo) for photo in photos]),
+        ("Accuracy", [mark for photo in photos for mark in _accuracy(photo)]),
+        ("Lines of sight", [mark for photo in photos for mark in _sight(photo)]),
     )
     parts = [_folder(name, marks) for name, marks in folders if marks]
     whole = element("kml", element("Document", _STYLES, join(parts)), xmlns="http://www.opengis.net/kml/2.2")
@@ -61,8 +60,8 @@ def _folder(name: str, marks: list[Html]) -> Html:
     return element("Folder", element("name", name), "\n", join(marks, "\n"), "\n")
 
 
-def _photo(fix: Fix) -> Html:
-    row = flat(fix)
+def _photo(photo: Located) -> Html:
+    row = photo.row()
     known = {name: row[name] for name in _SHOWN if row[name] is not None}
     data = [
         element("Data", element("displayName", _SHOWN[name]), element("value", str(value)), name=name)
@@ -70,21 +69,21 @@ def _photo(fix: Fix) -> Html:
     ]
     return element(
         "Placemark",
-        element("name", fix.photo),
-        _camera(fix),
+        element("name", photo.fix.photo),
+        _camera(photo),
         element("TimeStamp", element("when", str(row["taken_at"]))) if row["taken_at"] else None,
         element("ExtendedData", join(data)),
-        element("Point", element("coordinates", _corners([place(fix)[::-1]]))),
+        element("Point", element("coordinates", _corners([photo.place[::-1]]))),
     )
 
 
-def _camera(fix: Fix) -> Html | None:
-    pose = fix.pose
+def _camera(photo: Located) -> Html | None:
+    pose, (lat, lon) = photo.fix.pose, photo.place
     if pose is None or pose.heading_deg is None or pose.pitch_deg is None:
         return None
     values = {
-        "longitude": place(fix)[1],
-        "latitude": place(fix)[0],
+        "longitude": lon,
+        "latitude": lat,
         "altitude": _EYE_M,
         "heading": pose.heading_deg,
         "tilt": 90.0 + pose.pitch_deg,
@@ -93,25 +92,26 @@ def _camera(fix: Fix) -> Html | None:
     return element("Camera", join([element(name, str(value)) for name, value in values.items()]))
 
 
-def _accuracy(fix: Fix) -> Iterator[Html]:
-    rings = circle(*place(fix), fix.radius_m, corners=_CORNERS) if fix.radius_m else []
+def _accuracy(photo: Located) -> Iterator[Html]:
+    rings = circle(*photo.place, photo.fix.radius_m, corners=_CORNERS) if photo.fix.radius_m else []
     polygons = [
         element("Polygon", element("outerBoundaryIs", element("LinearRing", element("coordinates", _corners(ring)))))
         for ring in rings
     ]
     if polygons:
         shape = polygons[0] if len(polygons) == 1 else element("MultiGeometry", join(polygons))
-        yield element("Placemark", element("name", fix.photo), element("styleUrl", "#accuracy"), shape)
+        yield element("Placemark", element("name", photo.fix.photo), element("styleUrl", "#accuracy"), shape)
 
 
-def _sight(fix: Fix) -> Iterator[Html]:
+def _sight(photo: Located) -> Iterator[Html]:
+    fix = photo.fix
     if fix.pose is None or fix.pose.heading_deg is None:
         return
     length_m = min(max(fix.radius_m or 0.0, _VIEW_M[0]), _VIEW_M[1])
-    lat, lon = destination(*place(fix), fix.pose.heading_deg, length_m)
-    for part in line([place(fix), (float(lat), float(lon))])[:1]:
+    lat, lon = destination(*photo.place, fix.pose.heading_deg, length_m)
+    for part in line([photo.place, (float(lat), float(lon))])[:1]:
         way = element("LineString", element("tessellate", "1"), element("coordinates", _corners(part)))
-        yield element("Placemark", element("name", fix.photo), element("styleUrl", "#sight"), way)
+        yield element("Placemark", element("name", photo.fix.photo), element("styleUrl", "#sight"), way)
 
 
 def _corners(ring: Ring) -> str:

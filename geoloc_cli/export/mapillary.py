@@ -7,13 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from geoloc_cli.export.rows import camera_time, place, stated, utc
-from geoloc_cli.types import Fix
+from geoloc_cli.export.located import Located
 
 FILE = "mapillary_image_description.json"
 
 
-def document(fixes: Sequence[Fix], left_out: Counter[str]) -> list[dict[str, Any]]:
+def document(photos: Sequence[Located], left_out: Counter[str]) -> list[dict[str, Any]]:
     """One object a photo; those without a time, which the schema asks for, are counted in `left_out`.
 
     Times are of UTC where the photo says how far its clock was from it, and its clock's own where it does not, as
@@ -22,12 +21,12 @@ def document(fixes: Sequence[Fix], left_out: Counter[str]) -> list[dict[str, Any
     same for both.
     """
     described = []
-    for fix in fixes:
-        photo, time = stated(fix.photo), utc(fix.photo) or camera_time(fix.photo)
-        if photo is None or time is None:
+    for photo in photos:
+        fix, stated, time = photo.fix, photo.photo, photo.utc or photo.time
+        if stated is None or time is None:
             left_out["without a time, or not where the record says"] += 1
             continue
-        lat, lon = place(fix)
+        lat, lon = photo.place
         path = Path(fix.photo).absolute()
         values: dict[str, Any] = {
             "filename": str(path),
@@ -36,9 +35,9 @@ def document(fixes: Sequence[Fix], left_out: Counter[str]) -> list[dict[str, Any
             "MAPLatitude": lat,
             "MAPLongitude": lon,
             "MAPCaptureTime": f"{time:%Y_%m_%d_%H_%M_%S}_{time.microsecond // 1000:03d}",
-            "MAPOrientation": photo.orientation,
-            "MAPDeviceMake": photo.make,
-            "MAPDeviceModel": photo.model,
+            "MAPOrientation": stated.orientation,
+            "MAPDeviceMake": stated.make,
+            "MAPDeviceModel": stated.model,
             "MAPGPSAccuracyMeters": fix.radius_m,
         }
         if fix.pose is not None and fix.pose.heading_deg is not None:

@@ -15,32 +15,31 @@ from pathlib import PurePath
 
 import numpy as np
 
+from geoloc_cli.export.located import Located, is_utf8
 from geoloc_cli.export.outlines import degrees
-from geoloc_cli.export.rows import is_utf8, place
 from geoloc_cli.geo.earth import Floats
 from geoloc_cli.geo.fisher import R90_PER_SIGMA
-from geoloc_cli.types import Fix
 
 FILE = "geo.txt"
 _LEVEL = 1e-6  # a top of the picture that points so nearly up has no direction of its own
 
 
-def document(fixes: Sequence[Fix], left_out: Counter[str]) -> str:
+def document(photos: Sequence[Located], left_out: Counter[str]) -> str:
     """The file; photos that it cannot name are counted in `left_out`."""
     lines: dict[str, str] = {}
-    for fix in fixes:
-        name = PurePath(fix.photo).name
+    for photo in photos:
+        name = PurePath(photo.fix.photo).name
         if not name or name.startswith("#") or name.split() != [name] or not is_utf8(name):
             left_out["with a space, a # or no UTF-8 in its name"] += 1
         elif name in lines:
             left_out["of the same name as another"] += 1
         else:
-            lines[name] = " ".join([name, *_values(fix)])
+            lines[name] = " ".join([name, *_values(photo)])
     return "\n".join(["EPSG:4326", *lines.values(), ""])
 
 
-def _values(fix: Fix) -> list[str]:
-    lat, lon = place(fix)
+def _values(photo: Located) -> list[str]:
+    fix, (lat, lon) = photo.fix, photo.place
     values = [degrees(lon), degrees(lat)]
     if fix.alt_m is None:
         return values

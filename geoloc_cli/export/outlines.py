@@ -29,9 +29,23 @@ def circle(lat: float, lon: float, radius_m: float, *, corners: int = 64) -> lis
     if radius_m > MOST_RADIUS_M:
         return []
     bearings = np.linspace(0.0, 360.0, corners, endpoint=False)
-    ring = destination(lat, lon, bearings, radius_m)
-    rings = [_closed(part[::-1]) for part in areas(PlateCarree(), *ring)]
+    ring_lat, ring_lon = destination(lat, lon, bearings, radius_m)
+    if 90.0 - abs(lat) <= math.degrees(radius_m / EARTH_RADIUS_M):
+        return [_closed(_round_the_pole(ring_lat, ring_lon, math.copysign(90.0, lat)))]
+    rings = [_closed(part[::-1]) for part in areas(PlateCarree(), ring_lat, ring_lon)]
     return [ring for ring in rings if len(ring) > 3]
+
+
+def _round_the_pole(lat: Floats, lon: Floats, pole: float) -> Floats:
+    """The ring as one polygon across the whole width of the map, closed along the pole; it meets each meridian once."""
+    order = np.argsort(lon)
+    edge = np.array([-180.0, 180.0])
+    lon, lat = np.concatenate([edge[:1], lon[order], edge[1:]]), lat[order]
+    at_edge = np.interp(180.0, [lon[-2], lon[1] + 360.0], [lat[-1], lat[0]])
+    rim = np.stack([lon, np.concatenate([[at_edge], lat, [at_edge]])], axis=-1)
+    top = np.stack([edge[::-1], [pole, pole]], axis=-1)
+    polygon: Floats = np.concatenate([rim, top])
+    return polygon if pole > 0.0 else polygon[::-1]
 
 
 def line(places: Sequence[tuple[float, float]]) -> list[Ring]:

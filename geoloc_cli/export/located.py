@@ -1,0 +1,126 @@
+"""What other programs are told of a located photo, flat: one value a column, numbers as numbers, None where unknown."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from functools import cached_property
+
+from geoloc_cli.errors import PhotoError
+from geoloc_cli.photos.exif import read_photo
+from geoloc_cli.types import Fix, Photo
+
+Value = str | float | int | None
+
+COLUMNS: dict[str, type] = {
+    "photo": str,
+    "lat": float,
+    "lon": float,
+    "alt_m": float,
+    "radius_m": float,
+    "confidence": float,
+    "stage": str,
+    "reason": str,
+    "taken_at": str,
+    "heading_deg": float,
+    "pitch_deg": float,
+    "roll_deg": float,
+    "std_east_m": float,
+    "std_north_m": float,
+    "std_up_m": float,
+    "map": str,
+    "pose_inliers": int,
+    "best_candidate": str,
+    "best_similarity": float,
+    "best_inliers": int,
+}
+
+
+class Located:
+    """A photo that is exported: its fix, and what its file says of itself where that is asked for."""
+
+    def __init__(self, fix: Fix) -> None:
+        self.fix = fix
+
+    @cached_property
+    def place(self) -> tuple[float, float]:
+        """Latitude and longitude. Raises ValueError where the photo has no place."""
+        if self.fix.lat is None or self.fix.lon is None:
+            raise ValueError(f"{self.fix.photo} has no place")
+        return self.fix.lat, self.fix.lon
+
+    @cached_property
+    def photo(self) -> Photo | None:
+        """What the file says; None where it cannot be read, or is not where the record says."""
+        try:
+            return read_photo(self.fix.photo)
+        except PhotoError:
+            return None
+
+    @property
+    def time(self) -> datetime | None:
+        """When it was taken, by the camera's clock; with a zone where the file states the offset from UTC."""
+        text = self.photo.taken_at if self.photo else None
+        return datetime.fromisoformat(text) if text else None
+
+    @property
+    def utc(self) -> datetime | None:
+        """When it was taken; None where its file does not say how far the clock was from UTC."""
+        clock = self.photo.clock if self.photo else None
+        time = datetime.fromisoformat(clock.utc) if clock else self.time
+        return time.astimezone(UTC) if time and time.tzinfo else None
+
+    def row(self) -> dict[str, Value]:
+        """One row, its keys COLUMNS; of the candidates the best."""
+        fix, pose, best = self.fix, self.fix.pose, self.fix.candidates[0] if self.fix.candidates else None
+        east, north, up = pose.position_std_m if pose and pose.position_std_m else (None, None, None)
+        return {
+            "photo": fix.photo,
+            "lat": fix.lat,
+            "lon": fix.lon,
+            "alt_m": fix.alt_m,
+            "radius_m": fix.radius_m,
+            "confidence": fix.confidence,
+            "stage": fix.stage,
+            "reason": fix.reason,
+            "taken_at": self.photo.taken_at if self.photo else None,
+            "heading_deg": pose.heading_deg if pose else None,
+            "pitch_deg": pose.pitch_deg if pose else None,
+            "roll_deg": pose.roll_deg if pose else None,
+            "std_east_m": east,
+            "std_north_m": north,
+            "std_up_m": up,
+            "map": pose.map if pose else None,
+            "pose_inliers": pose.inliers if pose else None,
+            "best_candidate": best.photo if best else None,
+            "best_similarity": best.similarity if best else None,
+            "best_inliers": best.inliers if best else None,
+        }
+
+
+def in_time_order(photos: Iterable[Located]) -> list[Located]:
+    """Those whose files say when they were taken, the earliest first; equal times in the order of the names.
+
+    Where one of them states no offset from UTC, all are ordered by the cameras' clocks.
+    """
+    times = [(photo, time) for photo in photos if (time := photo.time)]
+    local = any(time.tzinfo is None for _, time in times)
+    order = [(time.replace(tzinfo=None if local else time.tzinfo), photo) for photo, time in times]
+    return [photo for _, photo in sorted(order, key=lambda pair: (pair[0], _natural(pair[1].fix.photo)))]
+
+
+def readable(text: str) -> str:
+    """A name as text that is whole UTF-8, bytes that are none shown as escapes."""
+    return os.fsencode(text).decode("utf-8", "backslashreplace")
+
+
+def is_utf8(name: str) -> bool:
+    """Whether the name is text to every program."""
+    return readable(name) == name
+
+
+def _natural(path: str) -> list[tuple[int, str]]:
+    """IMG_9 before IMG_10."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.findall(r"\d+|\D+", path)]
