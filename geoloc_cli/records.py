@@ -122,14 +122,15 @@ def _check(fix: Fix) -> None:
 
 def _check_pose(pose: Pose) -> None:
     _text(pose.map)
-    angles = (pose.heading_deg, pose.pitch_deg, pose.roll_deg)
     vectors = {"center_in_map": 3, "center_in_enu": 3, "position_std_m": 3, "translation": 3, "rotation_wxyz": 4}
     for name, size in vectors.items():
         vector = getattr(pose, name)
         if vector is not None and not (len(vector) == size and all(math.isfinite(v) for v in vector)):
             raise ValueError(f"{name} is {vector!r}")
-    if not all(angle is None or math.isfinite(angle) for angle in angles):
-        raise ValueError(f"heading, pitch and roll are {angles}")
+    for name, edge in (("heading_deg", 360), ("pitch_deg", 90), ("roll_deg", 180)):
+        angle = getattr(pose, name)
+        if angle is not None and not -edge <= angle <= edge:
+            raise ValueError(f"{name} is {angle!r}")
 
 
 def _text(value: Any) -> str:

@@ -165,6 +165,15 @@ def test_no_number_that_is_none_is_ever_written(bad: float) -> None:
         ({"spread": 0.7}, "add up to one"),
         ({"candidates": [{"photo": "x", "what": 1}]}, "not a whole"),
         ({"pose": {"map": "x"}}, "not a whole"),
+        ({"photo": 5}, "5 is no text"),
+        ({"photo": "\ud800"}, "surrogates not allowed"),
+        ({"lat": "=1+1"}, "not a whole"),
+        ({"lat": float("nan")}, "lat is nan"),
+        ({"lon": None}, "one of lat and lon without the other"),
+        ({"radius_m": 10**400}, "radius_m is 1000"),
+        ({"confidence": True}, "confidence is True"),
+        ({"alt_m": [1]}, "not a whole"),
+        ({"stage": "guess"}, "stage 'guess'"),
     ],
 )
 def test_what_is_no_record_is_refused_with_one_sentence(change: dict[str, Any], sentence: str) -> None:
