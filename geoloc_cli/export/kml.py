@@ -16,17 +16,10 @@ from geoloc_cli.geo.earth import destination
 _CORNERS = 36  # of a circle: 0.8 kB, and 0.4 % of its radius within it
 _VIEW_M = (10.0, 500.0)  # how long the line of sight is drawn: the radius, within these
 _EYE_M = 2.0  # above the ground, from where a viewer looks as the camera did
-_SHOWN = {
-    "alt_m": "height above the ellipsoid, m",
-    "radius_m": "nine in ten lie within, m",
-    "confidence": "within 1 km",
-    "stage": "rests on",
-    "heading_deg": "heading, degrees",
-    "pitch_deg": "pitch, degrees",
-    "roll_deg": "roll, degrees",
-    "best_candidate": "best candidate",
-    "best_inliers": "its inliers",
-}
+_SHOWN = (
+    *("alt_m", "radius_m", "confidence", "stage", "heading_deg", "pitch_deg", "roll_deg"),
+    *("best_candidate", "best_inliers"),
+)
 _STYLES = join(
     [
         element(
@@ -62,11 +55,7 @@ def _folder(name: str, marks: list[Html]) -> Html:
 
 def _photo(photo: Located) -> Html:
     row = photo.row()
-    known = {name: row[name] for name in _SHOWN if row[name] is not None}
-    data = [
-        element("Data", element("displayName", _SHOWN[name]), element("value", str(value)), name=name)
-        for name, value in known.items()
-    ]
+    data = [element("Data", element("value", str(row[name])), name=name) for name in _SHOWN if row[name] is not None]
     return element(
         "Placemark",
         element("name", photo.fix.photo),

@@ -1,9 +1,12 @@
 """Located photos as OpenDroneMap's image geolocation file, `geo.txt` in the folder of its project.
 
 A line is `name x y [z [yaw pitch roll [horizontal vertical]]]`: what is unknown ends it, since ODM counts columns.
-Names are those of the files alone. ODM takes heights as they are, and ours count from the ellipsoid. Its angles are
-those of a camera that looks down: yaw is where the top of the picture points, clockwise from north, pitch 0 is straight
-down and 90 the horizon, and roll turns about the picture's upward axis. Accuracies are standard deviations in metres.
+Names are those of the files alone. Its angles are those of a camera that looks down: yaw is where the top of the
+picture points, clockwise from north, pitch 0 is straight down and 90 the horizon, and roll turns about the picture's
+upward axis. Accuracies are standard deviations in metres, and ODM weighs a photo by the larger one.
+
+ODM takes a photo without a height for one at sea level, whatever its metadata say, and asks not from where heights
+count. So they are all of one source: the fixes' (above the ellipsoid) if each has one, and else the photos' own.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ _LEVEL = 1e-6  # a top of the picture that points so nearly up has no direction 
 def document(photos: Sequence[Located], left_out: Counter[str]) -> str:
     """The file; photos that it cannot name are counted in `left_out`."""
     lines: dict[str, str] = {}
+    found = all(photo.fix.alt_m is not None for photo in photos)
     for photo in photos:
         name = PurePath(photo.fix.photo).name
         if not name or name.startswith("#") or name.split() != [name] or not is_utf8(name):
@@ -34,22 +38,25 @@ def document(photos: Sequence[Located], left_out: Counter[str]) -> str:
         elif name in lines:
             left_out["of the same name as another"] += 1
         else:
-            lines[name] = " ".join([name, *_values(photo)])
+            lines[name] = " ".join([name, *_values(photo, found=found)])
     return "\n".join(["EPSG:4326", *lines.values(), ""])
 
 
-def _values(photo: Located) -> list[str]:
-    fix, (lat, lon) = photo.fix, photo.place
+def _values(photo: Located, *, found: bool) -> list[str]:
+    fix, pose, (lat, lon) = photo.fix, photo.fix.pose, photo.place
+    own = photo.photo.altitude if photo.photo and not found else None
+    alt_m = fix.alt_m if found else own.alt_m if own else None
     values = [degrees(lon), degrees(lat)]
-    if fix.alt_m is None:
+    if alt_m is None:
         return values
-    values.append(degrees(fix.alt_m))
-    pose = fix.pose
-    if pose is None or pose.heading_deg is None or pose.pitch_deg is None or pose.roll_deg is None:
-        return values
-    values += [f"{angle:.4f}" for angle in yaw_pitch_roll(pose.heading_deg, pose.pitch_deg, pose.roll_deg)]
-    if fix.radius_m is not None and pose.position_std_m is not None:
-        values += [f"{fix.radius_m / R90_PER_SIGMA:.3f}", f"{pose.position_std_m[2]:.3f}"]
+    angles = (math.nan, math.nan, math.nan)  # ODM's word for angles that nobody knows
+    if pose and pose.heading_deg is not None and pose.pitch_deg is not None and pose.roll_deg is not None:
+        angles = yaw_pitch_roll(pose.heading_deg, pose.pitch_deg, pose.roll_deg)
+    values += [degrees(alt_m), *(f"{angle:.4f}" for angle in angles)]
+    if fix.radius_m is not None:
+        across_m = fix.radius_m / R90_PER_SIGMA
+        above_m = pose.position_std_m[2] if found and pose and pose.position_std_m else across_m
+        values += [f"{across_m:.3f}", f"{above_m:.3f}"]
     return values
 
 

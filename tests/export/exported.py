@@ -56,8 +56,8 @@ def write(name: str, *fixes: Fix, asked: Asked | None = None, left_out: Counter[
     return content
 
 
-def picture(path: Path, taken: str | None = None, offset: str | None = None) -> str:
-    """A grey picture of 64 x 48 pixels by a lens of 24 mm, taken at an EXIF time with its offset."""
+def picture(path: Path, taken: str | None = None, offset: str | None = None, alt_m: float | None = None) -> str:
+    """A grey picture of 64 x 48 pixels by a lens of 24 mm, taken at an EXIF time with its offset, and a height."""
     exif = Image.Exif()
     exif[0x010F], exif[0x0110] = "Maker", "Model 1"
     inner = exif.get_ifd(0x8769)
@@ -66,5 +66,7 @@ def picture(path: Path, taken: str | None = None, offset: str | None = None) -> 
         inner[0x9003] = taken
     if offset:
         inner[0x9011] = offset
+    if alt_m is not None:
+        exif.get_ifd(0x8825)[6] = alt_m
     Image.fromarray(np.full((48, 64), 128, np.uint8)).save(path, exif=exif)
     return str(path)

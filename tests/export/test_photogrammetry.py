@@ -63,16 +63,23 @@ def test_odm_angles_are_the_same_attitude() -> None:
 
 
 def test_odm_has_its_columns_in_its_order() -> None:
-    first, *lines = write("odm", replace(POSED, photo="set/b.jpg"), FIX).decode().splitlines()
+    first, line = write("odm", replace(POSED, photo="set/b.jpg")).decode().splitlines()
     assert first == "EPSG:4326"
-    name, *values = lines[0].split()
+    name, *values = line.split()
     assert name == "b.jpg"
     assert [float(v) for v in values[:3]] == [-70.25, -33.5, 512.25]
     assert [float(v) for v in values[3:6]] == pytest.approx(yaw_pitch_roll(90.0, -10.0, 5.0), abs=1e-4)
     # Nine in ten within 12.5 m are 5.8 m in each direction; the vertical one is the pose's.
     assert [float(v) for v in values[6:]] == [pytest.approx(12.5 / 2.146, abs=1e-3), 0.9]
-    assert lines[1].split() == ["a.jpg", "8.5", "47.25"]  # without a height, no column after it has its place
-    assert len(lines) == 2
+
+
+def test_odm_has_heights_of_one_source(tmp_path: Path) -> None:
+    own = replace(FIX, photo=picture(tmp_path / "own.jpg", alt_m=250.5))
+    lines = write("odm", POSED, own, FIX).decode().splitlines()[1:]
+    # Beside photos whose fixes have no height, one that has it cannot keep it.
+    assert lines[0].split() == ["b.jpg", "-70.25", "-33.5"]
+    assert lines[1].split() == ["own.jpg", "8.5", "47.25", "250.5", "nan", "nan", "nan", "5.825", "5.825"]
+    assert lines[2].split() == ["a.jpg", "8.5", "47.25"]  # without a height, no column after it has its place
 
 
 def test_odm_names_each_photo_once_and_none_that_it_would_misread() -> None:
