@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import MAXYEAR, UTC, datetime
 from functools import cached_property
 
 from geoloc_cli.errors import PhotoError
@@ -13,6 +13,8 @@ from geoloc_cli.photos.exif import read_photo
 from geoloc_cli.types import Fix, Photo
 
 Value = str | float | int | None
+
+_FIRST_PHOTOGRAPH = 1826
 
 COLUMNS: dict[str, type] = {
     "photo": str,
@@ -61,15 +63,20 @@ class Located:
 
     @property
     def time(self) -> datetime | None:
-        """When it was taken, by the camera's clock; with a zone where the file states the offset from UTC."""
+        """When it was taken, by the camera's clock; with a zone where the file states the offset from UTC.
+
+        None where no camera can have been there yet, which a clock that was never set says.
+        """
         text = self.photo.taken_at if self.photo else None
-        return datetime.fromisoformat(text) if text else None
+        time = datetime.fromisoformat(text) if text else None
+        return time if time and _FIRST_PHOTOGRAPH <= time.year < MAXYEAR else None
 
     @property
     def utc(self) -> datetime | None:
         """When it was taken; None where its file does not say how far the clock was from UTC."""
-        clock = self.photo.clock if self.photo else None
-        time = datetime.fromisoformat(clock.utc) if clock else self.time
+        time, clock = self.time, self.photo.clock if self.photo else None
+        if time and clock:
+            time = datetime.fromisoformat(clock.utc)
         return time.astimezone(UTC) if time and time.tzinfo else None
 
     def row(self) -> dict[str, Value]:
@@ -85,7 +92,7 @@ class Located:
             "confidence": fix.confidence,
             "stage": fix.stage,
             "reason": fix.reason,
-            "taken_at": self.photo.taken_at if self.photo else None,
+            "taken_at": self.time.isoformat() if self.time else None,
             "heading_deg": pose.heading_deg if pose else None,
             "pitch_deg": pose.pitch_deg if pose else None,
             "roll_deg": pose.roll_deg if pose else None,

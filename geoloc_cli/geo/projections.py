@@ -66,11 +66,13 @@ class EqualEarth:
 
 @dataclass(frozen=True, slots=True)
 class PlateCarree(EqualEarth):
-    """Longitude for x and latitude for y, both in degrees, as formats of files have them; no equal areas."""
+    """Longitude from the middle meridian for x and latitude for y, both in degrees, as files have them.
+
+    Its areas are not equal.
+    """
 
     def flat(self, turned: Floats) -> Floats:
-        at: Floats = turned + np.array([self.lon0, 0.0])
-        return at
+        return turned
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 import struct
 import sys
 from dataclasses import replace
@@ -139,6 +140,14 @@ def test_gpx_without_an_offset_has_the_order_and_no_time(tmp_path: Path) -> None
     assert [p.longitude for p in found.tracks[0].segments[0].points] == [1, 5, 3]
     assert [p.time is None for p in found.waypoints] == [False, False, True, True]
     assert gpx(early, FIX).tracks == []  # one time is no way
+
+
+@pytest.mark.parametrize("year", ["0001", "9999"])
+def test_a_clock_that_was_never_set_says_no_time(year: str, tmp_path: Path) -> None:
+    odd = replace(FIX, photo=picture(tmp_path / "odd.jpg", f"{year}:01:01 00:00:00", "+14:00"))
+    for name in ("gpx", "kml", "csv"):
+        assert not re.search(rb"-01-01|-12-31|<time>|<when>", write(name, odd))
+    assert json.loads(write("mapillary", odd)) == []
 
 
 def test_gpx_keeps_longitudes_within_its_schema() -> None:
