@@ -27,8 +27,8 @@ from pathlib import Path
 import numpy as np
 
 from geoloc_cli.evaluate.diagnose import diagnose
-from geoloc_cli.evaluate.distances import distances
 from geoloc_cli.evaluate.joined import join
+from geoloc_cli.evaluate.metrics.distance import report
 from geoloc_cli.evaluate.predictions import read_predictions
 from geoloc_cli.evaluate.truth import read_truth
 from geoloc_cli.geo.earth import destination, haversine_m
@@ -71,7 +71,7 @@ def ours(predictions: str, truth: str) -> tuple[dict[str, float], float]:
     steps.append(time.process_time())
     joined = join(read, true)
     steps.append(time.process_time())
-    table = distances(joined.errors_m())
+    table = report(joined.errors_m())
     steps.append(time.process_time())
     said = diagnose(joined)
     steps.append(time.process_time())

@@ -49,9 +49,9 @@ def write(scores: Sequence[Score], name: str) -> None:
 
 
 def _heads() -> list[str]:
-    from geoloc_cli.evaluate.distances import LEVELS_M
+    from geoloc_cli.evaluate.metrics.distance import LEVELS_M
 
-    within = [f"{level / 1e3:.0f} km" for level in LEVELS_M]
+    within = [f"{level / 1e3:.0f} km" for level in LEVELS_M.values()]
     return ["photos", "answered", *within, "median", "of answered", "mean"]
 
 
@@ -62,7 +62,7 @@ def _rows(scores: Sequence[Score]) -> list[list[str]]:
 def _cells(score: Score) -> list[str]:
     """A row of numbers, shares in per cent and lengths in kilometres."""
     had = score.distances
-    shares = [f"{100.0 * share:.1f} %" for share in (had.answered, *had.within)]
+    shares = [f"{100.0 * share:.1f} %" for share in (had.answered, *had.within.values())]
     return [str(had.photos), *shares, *(_km(x) for x in (had.median_m, had.median_answered_m, had.mean_m))]
 
 

@@ -15,8 +15,8 @@ from geoloc_cli.errors import UsageError
 from geoloc_cli.evaluate.columns import Role
 from geoloc_cli.evaluate.diagnose import diagnose
 from geoloc_cli.evaluate.diagnosis import Diagnosis
-from geoloc_cli.evaluate.distances import LEVELS_M, Distances, distances
 from geoloc_cli.evaluate.joined import join
+from geoloc_cli.evaluate.metrics.distance import LEVELS_M, DistanceReport, report
 from geoloc_cli.evaluate.predictions import read_predictions
 from geoloc_cli.evaluate.truth import Truth, read_truth
 from geoloc_cli.photos.opening import shown
@@ -33,7 +33,7 @@ class Score:
     extra: int
     repeated: int
     ambiguous: int
-    distances: Distances
+    distances: DistanceReport
     diagnoses: tuple[Diagnosis, ...]
 
     def as_json(self) -> dict[str, Any]:
@@ -49,10 +49,12 @@ class Score:
             "repeated": self.repeated,
             "ambiguous": self.ambiguous,
             "answered": table.answered,
-            "within": {f"{level / 1e3:.0f} km": share for level, share in zip(LEVELS_M, table.within, strict=True)},
+            "within": {f"{LEVELS_M[level] / 1e3:.0f} km": share for level, share in table.within.items()},
             "median_m": _finite(table.median_m),
             "median_answered_m": _finite(table.median_answered_m),
             "mean_m": _finite(table.mean_m),
+            "q90_m": _finite(table.q90_m),
+            "geoscore": table.geoscore,
             "diagnoses": [diagnosis.as_json() for diagnosis in self.diagnoses],
         }
 
@@ -84,7 +86,7 @@ def score(predictions: str, truth: Truth | None, columns: Mapping[Role, Mapping[
         len(joined.extra),
         len(joined.repeated),
         len(joined.ambiguous),
-        distances(joined.errors_m()),
+        report(joined.errors_m()),
         diagnose(joined),
     )
 

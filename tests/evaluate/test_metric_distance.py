@@ -62,6 +62,7 @@ def test_geoscore_halves_every_1035_km() -> None:
 def test_the_report_holds_all_of_it() -> None:
     said = report(ERRORS)
     assert (said.photos, said.answered, said.median_m, said.q90_m) == (10, 0.8, 199e3, math.inf)
+    assert said.median_answered_m == (1001.0 + 199e3) / 2.0  # of the eight that are answered
     assert said.mean_m == pytest.approx(np.mean([0.0, 1e3, 1001.0, 199e3, 700e3, 2.4e6, 9e6, 30.0]))
     assert said.within == pytest.approx({"street": 0.3, "city": 0.4, "region": 0.5, "country": 0.6, "continent": 0.7})
     assert said.geoscore == pytest.approx(np.mean([5000 * math.exp(-e / 1492.7e3) if e == e else 0 for e in ERRORS]))
@@ -71,6 +72,7 @@ def test_a_report_without_answers_has_no_mean_and_one_without_photographs_is_ref
     said = report([np.nan, np.nan])
     assert (said.answered, said.geoscore, said.median_m) == (0.0, 0.0, math.inf)
     assert math.isnan(said.mean_m)
+    assert math.isnan(said.median_answered_m)
     with pytest.raises(ValueError, match="no photographs"):
         report([])
 

@@ -32,14 +32,15 @@ _SDM_PER_M = 0.001
 class DistanceReport:
     """Errors of many photographs in numbers; `within` holds the share within each level, of all photographs.
 
-    `median_m` and `q90_m` are of all photographs too, and infinite where too few are answered; `mean_m` is of the
-    answered ones alone, NaN where there are none.
+    `median_m` and `q90_m` are of all photographs too, and infinite where too few are answered; `median_answered_m` and
+    `mean_m` are of the answered ones alone, NaN where there are none.
     """
 
     photos: int
     answered: float
     within: dict[str, float]
     median_m: float
+    median_answered_m: float
     mean_m: float
     q90_m: float
     geoscore: float
@@ -87,6 +88,7 @@ def report(errors: ArrayLike) -> DistanceReport:
         answered=found.size / values.size if values.size else math.nan,
         within=dict(zip(LEVELS_M, accuracy_within(values).tolist(), strict=True)),
         median_m=quantile_m(values, 0.5),
+        median_answered_m=float(np.median(found)) if found.size else math.nan,
         mean_m=float(found.mean()) if found.size else math.nan,
         q90_m=quantile_m(values, 0.9),
         geoscore=float(geoscore(values).mean()),
