@@ -17,7 +17,7 @@ from geoloc_cli.types import Pose
 
 _NAN = float("nan")
 _COMPONENT = ("lat", "lon", "radius_m", "weight")
-_CANDIDATE = ("lat", "lon", "score")
+_CANDIDATE = ("lat", "lon", "similarity", "score")
 
 
 def read_fixes(path: str, table: JsonTable) -> Predictions:

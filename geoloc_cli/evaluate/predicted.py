@@ -49,16 +49,21 @@ class Beliefs:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """The candidates of N photographs, best first, laid out as `Beliefs` are; NaN where one has no place."""
+    """The candidates of N photographs, best first, laid out as `Beliefs` are; NaN where one has no place.
+
+    `similarity` is the likeness by which they were retrieved, `score` what they are ordered by.
+    """
 
     start: Ints
     photos: list[str]
     lat: Floats
     lon: Floats
+    similarity: Floats
     score: Floats
 
     def __post_init__(self) -> None:
-        if {len(self.photos), len(self.lat), len(self.lon), len(self.score)} != {int(self.start[-1])}:
+        columns = (self.photos, self.lat, self.lon, self.similarity, self.score)
+        if {len(column) for column in columns} != {int(self.start[-1])}:
             raise ValueError("the columns of candidates and their starts are of different lengths")
 
 

@@ -12,7 +12,7 @@ import pytest
 from geoloc_cli.evaluate.joined import join
 from geoloc_cli.evaluate.misread import guess
 from geoloc_cli.evaluate.predictions import read_predictions
-from geoloc_cli.evaluate.score import score
+from geoloc_cli.evaluate.score import How, score_files
 from geoloc_cli.evaluate.truth import read_truth
 
 pytestmark = pytest.mark.realdata
@@ -42,7 +42,8 @@ def test_errors_and_their_median_are_those_of_the_authors(
     with open(path, encoding="utf-8", newline="") as lines:
         theirs = np.array([float(row["distance"] or math.nan) for row in csv.DictReader(lines)])
     np.testing.assert_allclose(got.errors_m() / 1e3 * SPHERE, theirs, rtol=1e-6, atol=1e-3)
-    table = score(path, None, {"predictions": OURS, "truth": TRUE}).distances
+    (scored,) = score_files([path], None, {"predictions": OURS, "truth": TRUE}, How())
+    table = scored.distances.report
     assert round(table.median_answered_m / 1e3) == median_km
     assert table.median_m >= table.median_answered_m
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from geoloc_cli.evaluate.metrics.mixtures import EARTH_KM2
-from geoloc_cli.evaluate.metrics.regions import denser_regions
+from geoloc_cli.evaluate.metrics.regions import Regions, denser_regions
 from geoloc_cli.geo import fisher
 from geoloc_cli.geo.earth import EARTH_RADIUS_M, Floats
 from geoloc_cli.types import Belief
@@ -47,8 +47,12 @@ def belief_areas_km2(beliefs: Sequence[Belief], lat: ArrayLike, lon: ArrayLike) 
 
     Half of the Earth for a belief that is even; for its accuracy see `regions.denser_regions`.
     """
-    found = denser_regions(beliefs, lat, lon)
-    return found.area_km2 + found.tied_km2 / 2.0
+    return areas_of(denser_regions(beliefs, lat, lon))
+
+
+def areas_of(regions: Regions) -> Floats:
+    """The same (N,) of the regions of true places that are there already."""
+    return regions.area_km2 + regions.tied_km2 / 2.0
 
 
 def point_areas_km2(errors_m: ArrayLike) -> Floats:

@@ -79,14 +79,14 @@ def geoscore(errors: ArrayLike) -> Floats:
     return scores
 
 
-def report(errors: ArrayLike) -> DistanceReport:
-    """All of it, of errors (N,) in metres; ValueError where there are none."""
+def report(errors: ArrayLike, levels_m: Mapping[str, float] = LEVELS_M) -> DistanceReport:
+    """All of it, of errors (N,) in metres; levels_m: by name, in metres. ValueError where there are no photographs."""
     values = np.asarray(errors, dtype=np.float64)
     found = values[~np.isnan(values)]
     return DistanceReport(
         photos=values.size,
         answered=found.size / values.size if values.size else math.nan,
-        within=dict(zip(LEVELS_M, accuracy_within(values).tolist(), strict=True)),
+        within=dict(zip(levels_m, accuracy_within(values, tuple(levels_m.values())).tolist(), strict=True)),
         median_m=quantile_m(values, 0.5),
         median_answered_m=float(np.median(found)) if found.size else math.nan,
         mean_m=float(found.mean()) if found.size else math.nan,
