@@ -10,6 +10,8 @@ from geoloc_cli.cli.table import printable
 from geoloc_cli.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from geoloc_cli.pipeline.asked_ahead import Panel
 
 VLM_URL: Any = typer.Option(
@@ -88,7 +90,12 @@ def with_neighbours(ctx: typer.Context, priors: list[str], index: str) -> list[s
 
 def tell_of(panel: Panel) -> None:
     """One line on stderr for each prior that can say what it took, where it took anything."""
-    for name, report in panel.reports():
+    tell_reports(panel.reports())
+
+
+def tell_reports(reports: Sequence[tuple[str, dict[str, Any]]]) -> None:
+    """The same of reports that were taken already."""
+    for name, report in reports:
         if any(isinstance(value, int) and value for value in report.values()):
             told = [_told(key.replace("_", " "), value) for key, value in report.items()]
             typer.echo(f"{name}: {', '.join(part for part in told if part)}.", err=True)

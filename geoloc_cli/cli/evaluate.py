@@ -6,19 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from geoloc_cli.cli import options, scores
+from geoloc_cli.cli import evaluate_run, options, scores
 from geoloc_cli.cli.table import printable
-from geoloc_cli.errors import UsageError
+from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
+    from geoloc_cli.evaluate.columns import Role
     from geoloc_cli.evaluate.compared import Comparison
     from geoloc_cli.evaluate.score import How, Score
+    from geoloc_cli.evaluate.sources import Source
 
 _PREDICTIONS: Any = typer.Argument(
-    ...,
-    metavar="PREDICTIONS...",
+    None,
+    metavar="[PREDICTIONS...]",
     help="Lines of `geoloc locate`, or CSV, TSV, JSON, JSONL or GeoJSON of any tool; - is standard input.",
 )
 _TRUTH: Any = typer.Option(
@@ -26,7 +28,7 @@ _TRUTH: Any = typer.Option(
     "--truth",
     metavar="FILE",
     help="Where the photos were taken: such a file, or a folder of geotagged photos. By default other columns of the "
-    "predictions say it.",
+    "predictions say it, or the queries themselves.",
 )
 _COLUMNS: Any = typer.Option(
     [],
@@ -52,40 +54,138 @@ _SEED: Any = typer.Option(0, "--seed", min=0, help="Of what is drawn by chance: 
 _PLACES: Any = typer.Option(
     False, "--places", help="Count right countries, regions and cities, too, by the nearest town of the gazetteer."
 )
+# What is for locating photographs, and means nothing for predictions that are there.
+_RUNNING = (
+    *("photos", "queries", "poses", "index", "map", "prior", "pose", "rerank", "retriever", "matcher", "solver"),
+    *("top_k", "features", "descriptor", "out", "leakage", "cache", "workers"),
+)
 
 
 def evaluate(
+    ctx: typer.Context,
     predictions: list[str] = _PREDICTIONS,
     truth: str = _TRUTH,
     columns: list[str] = _COLUMNS,
+    dataset: str = evaluate_run.DATASET,
+    root: str = evaluate_run.ROOT,
+    photos: str = evaluate_run.PHOTOS,
+    queries: str = evaluate_run.QUERIES,
+    poses: str = evaluate_run.POSES,
+    index: str = evaluate_run.INDEX,
+    map: str = evaluate_run.MAP,
+    prior: list[str] = options.PRIOR,
+    pose: bool = evaluate_run.POSE,
+    rerank: str = options.RERANK,
+    retriever: str = options.RETRIEVER,
+    matcher: str = options.MATCHER,
+    solver: str = options.SOLVER,
+    top_k: int = options.TOP_K,
+    features: str = options.FEATURES,
+    descriptor: str = options.DESCRIPTOR,
+    out: str = evaluate_run.OUT,
+    leakage: bool = evaluate_run.LEAKAGE,
+    reproduce: str = evaluate_run.REPRODUCE,
     levels: str = _LEVELS,
     confidence: float = _CONFIDENCE,
     seed: int = _SEED,
     places: bool = _PLACES,
     format: str = _FORMAT,
+    cache: str = options.CACHE,
+    offline: bool = options.OFFLINE,
+    workers: int = options.WORKERS,
     quiet: bool = options.QUIET,
 ) -> None:
-    """Measure predictions against the truth: the field's tables, one row a file.
+    """Measure predictions against the truth, or locate the photos of a data set and measure that: the field's tables.
 
     Photos are matched by name. One without an answer counts as wrong. What is odd about a file, such as swapped lat and
     lon, is said on stderr with the guess at what happened, and never corrected. Several files are compared with each
     other by paired tests.
+
+    With --dataset, or --photos and --queries, the queries are located first, and do not know where they were taken.
+    Exit status: 0, 2 the call was wrong, 130 interrupted (the same command goes on); 1 where --reproduce finds
+    another answer.
     """
     from geoloc_cli.evaluate.columns import parse_columns
     from geoloc_cli.evaluate.evaluated import Evaluated
-    from geoloc_cli.evaluate.score import how_to_score, score_files
-    from geoloc_cli.evaluate.truth import read_truth
+    from geoloc_cli.evaluate.run import RunOptions
+    from geoloc_cli.evaluate.score import how_to_score
+    from geoloc_cli.evaluate.sources import Source
+    from geoloc_cli.evaluate.whole_run import Wanted
 
     scores.check(format)
+    if reproduce is not None:
+        evaluate_run.again(reproduce, out, workers, cache, format, quiet)
+        return
     named = parse_columns(columns)
     how = how_to_score(levels, confidence, seed, places)
-    true = read_truth(truth, named["truth"]) if truth else None
-    done = score_files(predictions, true, named, how)
-    if not quiet:
-        for scored in done:
-            _tell(scored)
-    runs = [Evaluated(scored.predictions, scored) for scored in done]
-    scores.write(runs, _compared(done, how, quiet), format, ends=confidence is not None)
+    source = Source(dataset, root, photos, queries, truth if photos else None, poses)
+    if predictions:
+        _refuse_running(ctx)
+        scored = _scored(predictions, truth, source, named, how, quiet)
+        runs = [Evaluated(score.predictions, score) for score in scored]
+        scores.write(runs, _compared(scored, how, quiet), format, ends=confidence is not None)
+        return
+    if dataset is None and photos is None:
+        raise UsageError(
+            "Give a file of predictions, or what is to be located: --dataset NAME --root DIR, or --photos."
+        )
+    chosen = RunOptions(
+        index=index,
+        map=map,
+        priors=tuple(prior),
+        pose=pose,
+        rerank=rerank,
+        retriever=retriever,
+        matcher=matcher,
+        solver=solver,
+        top_k=top_k,
+        features=features,
+        descriptor=descriptor,
+    )
+    source.check()
+    kept = evaluate_run.out_of(out, source.name)
+    wanted = Wanted(source, chosen, kept, how, evaluate_run.command(), leakage, named["truth"], cache)
+    finished = evaluate_run.locate_and_score(wanted, workers, quiet)
+    scores.write([finished.figures], [], format, ends=confidence is not None)
+    if finished.record["counts"]["error"]:
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _refuse_running(ctx: typer.Context) -> None:
+    """Raises UsageError where an option is given that could change nothing."""
+    for name in _RUNNING:
+        source = ctx.get_parameter_source(name)
+        if source is not None and source.name == "COMMANDLINE":
+            flag = name.replace("_", "-")
+            raise UsageError(f"--{flag} is for locating photos, and these predictions are there already; leave it out.")
+
+
+def _scored(
+    predictions: list[str],
+    truth: str | None,
+    source: Source,
+    columns: Mapping[Role, Mapping[str, str]],
+    how: How,
+    quiet: bool,
+) -> list[Score]:
+    """Files against a truth: of a file, of a data set, or in the predictions themselves."""
+    from geoloc_cli.evaluate.score import score_files
+    from geoloc_cli.evaluate.sources import true_places
+    from geoloc_cli.evaluate.truth import read_truth
+
+    if source.dataset is not None:
+        if truth is not None:
+            raise UsageError("--dataset states the truth itself; leave out --truth.")
+        true = true_places(source.read(), named=True)
+        if true is None:
+            raise UsageError(f"{source.name} states no places, against which predictions could be scored.")
+    else:
+        true = read_truth(truth, columns["truth"]) if truth else None
+    done = score_files(predictions, true, columns, how)
+    for scored in () if quiet else done:
+        for diagnosis in scored.diagnoses:
+            typer.echo(f"{printable(scored.predictions)}: {printable(diagnosis.sentence)}", err=True)
+    return done
 
 
 def _compared(done: Sequence[Score], how: How, quiet: bool) -> list[Comparison]:
@@ -98,8 +198,3 @@ def _compared(done: Sequence[Score], how: How, quiet: bool) -> list[Comparison]:
         if not quiet:
             typer.echo(f"Not compared: {printable(str(error))}", err=True)
         return []
-
-
-def _tell(scored: Score) -> None:
-    for diagnosis in scored.diagnoses:
-        typer.echo(f"{printable(scored.predictions)}: {printable(diagnosis.sentence)}", err=True)

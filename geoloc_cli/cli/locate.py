@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -37,27 +35,12 @@ def locate(
     vlm_strategy: str = asking.VLM_STRATEGY,
     vlm_replay: str = asking.VLM_REPLAY,
     rag: str = asking.RAG,
-    rerank: str = typer.Option(
-        "linear",
-        "--rerank",
-        metavar="linear|product|rrf|belief|none",
-        help="How likeness and the priors' plausibility are weighed before candidates are verified.",
-    ),
+    rerank: str = options.RERANK,
     format: str = options.FORMAT,
-    retriever: str = typer.Option(
-        "global",
-        "--retriever",
-        metavar="NAME",
-        help="How candidates are found: global, or cann; see `geoloc backends`.",
-    ),
-    solver: str = typer.Option(
-        "auto",
-        "--solver",
-        metavar="NAME",
-        help="How poses are solved: auto, torch for many at once, poselib, or pycolmap; see `geoloc backends`.",
-    ),
+    retriever: str = options.RETRIEVER,
+    solver: str = options.SOLVER,
     matcher: str = options.MATCHER,
-    top_k: int = typer.Option(15, "--top-k", min=1, help="Candidates that are retrieved and verified."),
+    top_k: int = options.TOP_K,
     explain: bool = typer.Option(
         False, "--explain", help="The evidence of every candidate, not of the best five alone."
     ),
@@ -91,6 +74,7 @@ def locate(
     from functools import partial
 
     from geoloc_cli.engine.local import LocalPool
+    from geoloc_cli.pipeline.answered import Answered
     from geoloc_cli.pipeline.asked_ahead import Panel
     from geoloc_cli.pipeline.batch import locate_photos
     from geoloc_cli.pipeline.locate import LocateOptions
@@ -110,7 +94,7 @@ def locate(
     )
     chosen.check()
     writer = output.writer(format, explain)
-    done = _Answered(resume)
+    done = Answered(resume)
     todo = [path for path in paths if path not in done.answers]
     counts = {"ok": 0, "unlocated": 0, "error": 0}
     named = asking.with_neighbours(ctx, asking.priors_of(ctx, prior), searched)
@@ -127,7 +111,7 @@ def locate(
             matcher=matcher,
         )
         fresh = run(paths=todo)
-        answers = options.counted(_in_order(paths, done, fresh), lambda: shown.step("locating", 1))
+        answers = options.counted(done.in_order(paths, fresh), lambda: shown.step("locating", 1))
         try:
             for answer in _as_sequence(answers, run, max_speed) if sequence else answers:
                 counts[answer.status if isinstance(answer, Fix) else "error"] += 1
@@ -168,59 +152,3 @@ def _as_sequence(
     from geoloc_cli.pipeline.sequence import follow
 
     return follow(list(answers), lambda near: run(paths=list(near), near_of=near), max_speed=max_speed)
-
-
-def _in_order(paths: list[str], done: _Answered, fresh: Iterator[Fix | Failure]) -> Iterator[Fix | Failure]:
-    for path in paths:
-        if path in done.answers:
-            yield done.answers[path]
-            continue
-        answer = next(fresh)
-        done.keep(answer)
-        yield answer
-
-
-class _Answered:
-    """The file of `--resume`: what it holds already, and what is added line by line."""
-
-    def __init__(self, file: str | None) -> None:
-        self.answers: dict[str, Fix | Failure] = {}
-        self._out: BinaryIO | None = None
-        if file is None:
-            return
-        from geoloc_cli.records import from_record
-
-        path = Path(file)
-        whole = 0
-        if path.exists():
-            data = path.read_bytes()
-            for number, line in enumerate(data.splitlines(keepends=True), 1):
-                if not line.endswith(b"\n"):
-                    break  # torn by an interruption: that photo is done again
-                try:
-                    answer = from_record(json.loads(line))
-                except (ValueError, UsageError) as error:
-                    raise UsageError(
-                        f"{file}, line {number}, is no answer of this program ({error}); give a new file to --resume."
-                    ) from error
-                self.answers[answer.photo] = answer
-                whole += len(line)
-        try:
-            out = path.open("r+b" if path.exists() else "w+b")
-        except OSError as error:
-            raise UsageError(f"{file} cannot be written ({error.strerror}); give another file to --resume.") from error
-        out.truncate(whole)
-        out.seek(whole)
-        self._out = out
-
-    def keep(self, answer: Fix | Failure) -> None:
-        if self._out is not None:
-            from geoloc_cli.records import dumps
-
-            self._out.write(dumps(answer).encode() + b"\n")
-            self._out.flush()
-
-    def close(self) -> None:
-        if self._out is not None:
-            os.fsync(self._out.fileno())
-            self._out.close()

@@ -77,6 +77,25 @@ MATCHER: Any = typer.Option(
     metavar="NAME[?KEY=VALUE&...]",
     help="How keypoints of two photos are matched, as in 'mutual-nn?max_ratio=0.9' (`geoloc backends`).",
 )
+RERANK: Any = typer.Option(
+    "linear",
+    "--rerank",
+    metavar="linear|product|rrf|belief|none",
+    help="How likeness and the priors' plausibility are weighed before candidates are verified.",
+)
+RETRIEVER: Any = typer.Option(
+    "global",
+    "--retriever",
+    metavar="NAME",
+    help="How candidates are found: global, or cann; see `geoloc backends`.",
+)
+SOLVER: Any = typer.Option(
+    "auto",
+    "--solver",
+    metavar="NAME",
+    help="How poses are solved: auto, torch for many at once, poselib, or pycolmap; see `geoloc backends`.",
+)
+TOP_K: Any = typer.Option(15, "--top-k", min=1, help="Candidates that are retrieved and verified.")
 PRIOR: Any = typer.Option(
     [],
     "--prior",

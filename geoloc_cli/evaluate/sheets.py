@@ -61,7 +61,7 @@ def _distance_row(score: Score) -> tuple[Cell, ...]:
 
 
 def _meaning(runs: Sequence[Evaluated]) -> Sheet:
-    heads = ("radius holds", "median radius", "1 km: sure", "right", "ECE", "Brier", "50 %", "70 %", "90 %")
+    heads = ("radius holds", "median radius", "confidence", "within 1 km", "ECE", "Brier", "50 %", "70 %", "90 %")
     scored = [run.score for run in runs if run.score]
     rows = tuple(
         ((score.predictions,), _meaning_row(score))

@@ -95,7 +95,8 @@ class Rule:
 class LabelledSet:
     """A data set as it lies on disk: references to search in, queries to answer, and what to know of it.
 
-    `rule` is None where the set scores distances or poses and no retrieval. `notes` are one sentence each.
+    `rule` is None where the set scores distances or poses and no retrieval. `notes` are one sentence each. `stated`:
+    the places are the set's, and not what the files of the photographs say.
     """
 
     name: str
@@ -103,6 +104,7 @@ class LabelledSet:
     queries: Labelled
     rule: Rule | None = None
     notes: tuple[str, ...] = ()
+    stated: bool = True
 
 
 @dataclass(frozen=True, slots=True)
