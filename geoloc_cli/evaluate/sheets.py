@@ -214,8 +214,11 @@ def length(metres: float) -> str:
 
 
 def number(value: float) -> str:
+    """About three figures."""
     if not math.isfinite(value):
         return _NONE
+    if abs(value) < 0.1:
+        return f"{value:.4f}" if value else "0"
     return f"{value:.2f}" if abs(value) < 10.0 else f"{value:.1f}" if abs(value) < 100.0 else f"{value:.0f}"
 
 
@@ -237,5 +240,4 @@ def probability(value: float) -> str:
 
 
 def _signed(text: str, value: float) -> str:
-    plain = text == _NONE or text.startswith("0.00 ")
-    return text if plain else f"{'+' if value > 0.0 else '-'}{text}"
+    return text if text == _NONE or value == 0.0 else f"{'+' if value > 0.0 else '-'}{text}"
