@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geoloc_cli.contracts import ParallelMap
 from geoloc_cli.errors import MapMissing, UsageError
@@ -28,6 +29,7 @@ from geoloc_cli.retrieval.verify import VerifyOptions
 from geoloc_cli.types import Camera, Position
 
 Tell = Callable[[str, int], None]
+Floats = NDArray[np.float64]
 
 # Cameras that lie over each other by a similarity.
 _LEAST_FITTED = 3
@@ -171,19 +173,23 @@ def frames_of(labelled: LabelledSet, map: str, *, own: bool) -> dict[str, Frame]
     centers = {os.path.realpath(labelled.references.path(row)): true_centers[row] for row in known}
     frames = {}
     for component in open_map(Path(map)):
-        name = f"{Path(map)}#{component.name}"
-        if own:
-            frames[name] = Frame(1.0, np.eye(3), np.zeros(3))
-            continue
-        held = [(i.center_in_map, centers.get(os.path.realpath(p))) for p, i in component.model.images.items()]
-        pairs = [(here, there) for here, there in held if there is not None]
-        if len(pairs) >= _LEAST_FITTED:
-            here, there = (np.stack(side) for side in zip(*pairs, strict=True))
-            scale, rotation, shift = umeyama(here, there)
-            left = scale * here @ rotation.T + shift - there
-            rms = float(np.sqrt(np.mean(np.sum(left**2, axis=1))))
-            frames[name] = Frame(float(scale), rotation, shift, len(pairs), rms)
+        held = {os.path.realpath(path): image.center_in_map for path, image in component.model.images.items()}
+        frame = Frame(1.0, np.eye(3), np.zeros(3)) if own else laid_over(held, centers)
+        if frame is not None:
+            frames[f"{Path(map)}#{component.name}"] = frame
     return frames
+
+
+def laid_over(centers_in_map: Mapping[str, Floats], centers_in_set: Mapping[str, Floats]) -> Frame | None:
+    """The similarity by which a map's cameras lie over the set's, by path; None where they share fewer than three."""
+    shared = [path for path in centers_in_map if path in centers_in_set]
+    if len(shared) < _LEAST_FITTED:
+        return None
+    here, there = (np.stack([side[path] for path in shared]) for side in (centers_in_map, centers_in_set))
+    scale, rotation, shift = umeyama(here, there)
+    left = scale * here @ rotation.T + shift - there
+    rms = float(np.sqrt(np.mean(np.sum(left**2, axis=1))))
+    return Frame(float(scale), rotation, shift, len(shared), rms)
 
 
 def _rows_of(side: Labelled, group: str | None) -> list[int]:
