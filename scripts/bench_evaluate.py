@@ -26,10 +26,9 @@ from pathlib import Path
 
 import numpy as np
 
-from geoloc_cli.evaluate.diagnose import diagnose
 from geoloc_cli.evaluate.joined import join
-from geoloc_cli.evaluate.metrics.distance import report
 from geoloc_cli.evaluate.predictions import read_predictions
+from geoloc_cli.evaluate.score import How, measured
 from geoloc_cli.evaluate.truth import read_truth
 from geoloc_cli.geo.earth import destination, haversine_m
 
@@ -71,13 +70,12 @@ def ours(predictions: str, truth: str) -> tuple[dict[str, float], float]:
     steps.append(time.process_time())
     joined = join(read, true)
     steps.append(time.process_time())
-    table = report(joined.errors_m())
+    (scored,) = measured([joined], How())
     steps.append(time.process_time())
-    said = diagnose(joined)
-    steps.append(time.process_time())
-    assert [diagnosis.code for diagnosis in said][:1] == ["swapped"], said
-    names = ("read predictions", "read truth", "match", "score", "diagnose")
-    return dict(zip(names, np.diff(steps).tolist(), strict=True)), table.median_m
+    said = [diagnosis.code for diagnosis in scored.diagnoses]
+    assert said[:1] == ["swapped"], said
+    names = ("read predictions", "read truth", "match", "score and doubt")
+    return dict(zip(names, np.diff(steps).tolist(), strict=True)), scored.distances.report.median_m
 
 
 def pandas(predictions: str, truth: str) -> tuple[float, float]:
