@@ -76,10 +76,14 @@ def _tell(finished: Finished, wanted: Wanted) -> None:
     record = finished.record
     for sentence in record["leakage"].get("sentences", ()):
         _say(f"leakage: {sentence}")
-    score = finished.figures.score
-    for diagnosis in score.diagnoses if score else ():
-        _say(diagnosis.sentence)
     asking.tell_reports(finished.done.reports)
+    figures = finished.figures
+    for diagnosis in figures.score.diagnoses if figures.score else ():
+        _say(diagnosis.sentence)
+    if not (figures.score or figures.retrieval or figures.poses):
+        _say(f"Nothing of {figures.name} could be scored: it states no places, no right references and no poses.")
+    if record["submission"]:
+        _say(f"{wanted.out / record['submission']} is what the server of {figures.name} takes.")
     counts, times = record["counts"], record["timings"]
     kept = f" ({times['kept_answers']} of them before)" if times["kept_answers"] else ""
     seconds = times["seconds"]

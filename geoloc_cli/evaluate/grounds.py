@@ -20,13 +20,12 @@ from geoloc_cli.index.reader import Index
 from geoloc_cli.maps.folder import index_of, open_map, read_manifest
 from geoloc_cli.maps.poses import PosedPhoto
 from geoloc_cli.maps.similarity import umeyama
-from geoloc_cli.photos.intrinsics import CameraOverride
 from geoloc_cli.pipeline.build import build_index
 from geoloc_cli.pipeline.describer import spec_for
 from geoloc_cli.pipeline.map import MapOptions, build_map
 from geoloc_cli.pipeline.matching import build_matcher, key_of_matcher
 from geoloc_cli.retrieval.verify import VerifyOptions
-from geoloc_cli.types import Camera, Position
+from geoloc_cli.types import Position
 
 Tell = Callable[[str, int], None]
 Floats = NDArray[np.float64]
@@ -47,15 +46,11 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What some of the queries, by their rows, are looked for in; neither where priors are all that is asked.
-
-    `camera` is that of all these queries, where the set states one for all.
-    """
+    """What some of the queries, by their rows, are looked for in; neither where priors are all that is asked."""
 
     rows: tuple[int, ...]
     index: str | None
     map: str | None
-    camera: CameraOverride | None
 
     def identity(self, matcher: str) -> dict[str, Any] | None:
         """How its photographs are described and compared, with the hashes of the weights; None without an index."""
@@ -73,7 +68,7 @@ def given_ground(labelled: LabelledSet, index: str | None, map: str | None) -> G
     if map is not None:
         read_manifest(Path(map))
     searched = str(index_of(Path(map))) if map is not None else index
-    return Ground(tuple(range(len(labelled.queries))), searched, map, _one_camera(labelled.queries.cameras))
+    return Ground(tuple(range(len(labelled.queries))), searched, map)
 
 
 def made_grounds(
@@ -92,13 +87,12 @@ def made_grounds(
             raise UsageError(f"{labelled.name} has no references for its queries in {name}; give --index or --map.")
         kind = "map" if mapped else "index"
         folder = out / kind if name is None or len(names) == 1 else out / kind / _slug(name)
-        camera = _one_camera(_picked(labelled.queries.cameras, rows))
         if mapped:
             _make_map(labelled, references, folder, how, parallel_map, tell)
-            yield Ground(tuple(rows), str(index_of(folder)), str(folder), camera)
+            yield Ground(tuple(rows), str(index_of(folder)), str(folder))
         else:
             _make_index(labelled, references, folder, how, parallel_map, tell)
-            yield Ground(tuple(rows), str(folder), None, camera)
+            yield Ground(tuple(rows), str(folder), None)
 
 
 def _make_index(
@@ -111,7 +105,6 @@ def _make_index(
         [str(references.path(row)) for row in rows],
         parallel_map=parallel_map,
         positions=Stated(references) if labelled.stated else None,
-        camera=_one_camera(_picked(references.cameras, rows)),
         describer=spec_for(folder, how.features, how.descriptor),
         cache=how.cache,
         placed=bool(np.isfinite(references.lat).any()),
@@ -196,17 +189,6 @@ def _rows_of(side: Labelled, group: str | None) -> list[int]:
     if group is None or side.groups is None:
         return list(range(len(side)))
     return [row for row, name in enumerate(side.groups) if name == group]
-
-
-def _picked(cameras: Sequence[Camera | None] | None, rows: Sequence[int]) -> list[Camera | None] | None:
-    return None if cameras is None else [cameras[row] for row in rows]
-
-
-def _one_camera(cameras: Sequence[Camera | None] | None) -> CameraOverride | None:
-    """The camera of all, where all have the same; None where they have none, or several."""
-    known = set(cameras or ())
-    camera = known.pop() if len(known) == 1 else None
-    return CameraOverride(camera=camera) if camera is not None else None
 
 
 def _slug(name: str) -> str:

@@ -20,7 +20,7 @@ from geoloc_cli.pipeline.batch import ask_photos, locate_photos
 from geoloc_cli.pipeline.hiding import Hiding
 from geoloc_cli.pipeline.locate import LocateOptions
 from geoloc_cli.pipeline.posing import stage_spec
-from geoloc_cli.types import Failure, Fix
+from geoloc_cli.types import Camera, Failure, Fix
 
 Tell = Callable[[str, int], None]
 
@@ -88,6 +88,8 @@ def run(
     grounds = _grounds(labelled, out, options, parallel_map, cache, tell)
     ready = time.perf_counter()
     done = Done(grounds, _frames(labelled, grounds, options))
+    stated = labelled.queries.cameras or ()
+    cameras = {str(labelled.queries.path(row)): camera for row, camera in enumerate(stated) if camera is not None}
     answered = Answered(str(out / FIXES), "--out")
     try:
         with Panel(options.priors, cache) as panel:
@@ -95,7 +97,8 @@ def run(
                 paths = [str(labelled.queries.path(row)) for row in ground.rows]
                 todo = [path for path in paths if path not in answered.answers]
                 done.kept += len(paths) - len(todo)
-                with closing(_located(ground, todo, options, chosen, panel, parallel_map, cache)) as fresh:
+                known = {path: cameras[path] for path in todo if path in cameras}
+                with closing(_located(ground, todo, options, chosen, panel, parallel_map, cache, known)) as fresh:
                     for answer in answered.in_order(paths, fresh):
                         done.counts[answer.status if isinstance(answer, Fix) else "error"] += 1
                         tell("locating", 1)
@@ -135,13 +138,14 @@ def _located(
     panel: Panel,
     parallel_map: ParallelMap,
     cache: str | None,
+    cameras: Mapping[str, Camera],
 ) -> Generator[Fix | Failure]:
     if not paths:
         return
     if ground.index is None:
         yield from ask_photos(paths, panel, parallel_map, cache, hide=_HIDDEN)
         return
-    pose = stage_spec(ground.map, ground.camera, options.solver, options.matcher) if options.pose else None
+    pose = stage_spec(ground.map, None, options.solver, options.matcher, cameras) if options.pose else None
     yield from locate_photos(
         ground.index,
         paths,

@@ -20,6 +20,7 @@ from geoloc_cli.evaluate.run_record import begun, leakage_record, same_run, writ
 from geoloc_cli.evaluate.run_score import score_run
 from geoloc_cli.evaluate.score import How
 from geoloc_cli.evaluate.sources import Source, true_places
+from geoloc_cli.evaluate.submission import write_for_server
 from geoloc_cli.photos.opening import shown
 
 Tell = Callable[[str, int], None]
@@ -77,6 +78,7 @@ def whole_run(
     located = time.perf_counter()
     figures = score_run(labelled, wanted.out / FIXES, done.frames, wanted.options.top_k, wanted.how)
     _write_truth(wanted.out, labelled)
+    submission = write_for_server(labelled, wanted.out / FIXES, done.frames, wanted.out)
     identities = [ground.identity(wanted.options.matcher) for ground in done.grounds]
     seconds = {"leakage": compared - start, **done.seconds, "score": time.perf_counter() - located}
     record |= {
@@ -85,6 +87,7 @@ def whole_run(
         "counts": done.counts,
         "figures": figures.as_json(),
         "priors": dict(done.reports),
+        "submission": submission.name if submission else None,
         "timings": {
             "began_at": began_at,
             "kept_answers": done.kept,

@@ -70,10 +70,13 @@ def override_of(stated: dict[str, Any] | None) -> CameraOverride | None:
     """Stated intrinsics from their JSON."""
     if stated is None:
         return None
-    camera = stated["camera"]
-    if camera is not None:
-        camera = Camera(**{**camera, "params": tuple(camera["params"])})
+    camera = camera_of_record(stated["camera"]) if stated["camera"] is not None else None
     return CameraOverride(focal_px=stated["focal_px"], fov_deg=stated["fov_deg"], camera=camera)
+
+
+def camera_of_record(said: dict[str, Any]) -> Camera:
+    """Intrinsics from their JSON."""
+    return Camera(**{**said, "params": tuple(said["params"])})
 
 
 def fingerprint(path: str) -> tuple[str, int, int]:

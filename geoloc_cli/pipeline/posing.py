@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from geoloc_cli.maps.georeference import Georeference
 from geoloc_cli.photos.exif import read_photo
 from geoloc_cli.photos.intrinsics import CameraOverride
 from geoloc_cli.photos.lenses import lens_keys, stated_key
-from geoloc_cli.pipeline.extract import override_of
+from geoloc_cli.pipeline.extract import camera_of_record, override_of
 from geoloc_cli.pipeline.hiding import NOTHING_HIDDEN, Hiding
 from geoloc_cli.pipeline.map import camera_of
 from geoloc_cli.pipeline.matching import References, build_matcher, pictured
@@ -51,10 +51,14 @@ class PoseStage:
         solver: str = "auto",
         matcher: str = "mutual-nn",
         hide: Hiding = NOTHING_HIDDEN,
+        known: Mapping[str, Camera] | None = None,
     ) -> None:
-        """solver, matcher: the names of backends of these kinds, with options if any."""
+        """solver, matcher: the names of backends of these kinds, with options if any.
+
+        known: the intrinsics of some of the photos to be posed, by path, which win over `override`.
+        """
         self._index, self._hide = index, hide
-        self._maps, self._override = maps, override
+        self._maps, self._override, self._known = maps, override, known or {}
         self._photos = {photo.path: photo for photo in index.all_photos()}
         self._cameras = {photo.path: photo.camera for photo in self._photos.values()}
         self._solver, self._options = create("solver", parse(solver)), PoseOptions()
@@ -66,6 +70,8 @@ class PoseStage:
 
         The map's own, refined one where the same lens took both; where that is a guess by its size, its own guess too.
         """
+        if photo.path in self._known:
+            return [camera_of(self._known[photo.path], width, height)]
         if self._override is not None:
             return [camera_of(self._override.apply(photo).camera, width, height)]
         own = camera_of(photo.camera, width, height)
@@ -199,22 +205,29 @@ def _disagrees(fix: Fix, lat: float, lon: float) -> bool:
 
 
 def stage_spec(
-    map: str | None, override: CameraOverride | None, solver: str = "auto", matcher: str = "mutual-nn"
+    map: str | None,
+    override: CameraOverride | None,
+    solver: str = "auto",
+    matcher: str = "mutual-nn",
+    known: Mapping[str, Camera] | None = None,
 ) -> dict[str, Any]:
     """What a worker needs to build the stage, as plain JSON; without a map, maps are made on demand.
 
-    Raises UnknownBackend where there is no such solver.
+    known: intrinsics of photos by path. Raises UnknownBackend where there is no such solver.
     """
     create("solver", parse(solver))
-    return {"map": map, "camera": asdict(override) if override else None, "solver": solver, "matcher": matcher}
+    stated = asdict(override) if override else None
+    cameras = {path: asdict(camera) for path, camera in (known or {}).items()}
+    return {"map": map, "camera": stated, "solver": solver, "matcher": matcher, "known": cameras}
 
 
 def build_stage(spec: dict[str, Any], index: Index, cache: str | None, hide: Hiding = NOTHING_HIDDEN) -> PoseStage:
     """The stage of a `stage_spec`, for the photos of an index."""
     override, solver, matcher = override_of(spec["camera"]), spec["solver"], spec["matcher"]
+    known = {path: camera_of_record(said) for path, said in spec["known"].items()}
     if spec["map"] is None:
         maps = LocalMaps(index, opened(cache), matcher)
-        return PoseStage(index, maps.around, override, solver, matcher, hide)
+        return PoseStage(index, maps.around, override, solver, matcher, hide, known)
     folder = Path(spec["map"])
     parts = [(f"{folder}#{component.name}", component) for component in open_map(folder)]
     held = {photo.path for photo in index.all_photos()}
@@ -225,4 +238,4 @@ def build_stage(spec: dict[str, Any], index: Index, cache: str | None, hide: Hid
     def without(verified: Sequence[str], hidden: frozenset[str]) -> list[tuple[str, Component]]:
         return [(name, part) for name, part in parts if hidden.isdisjoint(part.model.images)]
 
-    return PoseStage(index, without, override, solver, matcher, hide)
+    return PoseStage(index, without, override, solver, matcher, hide, known)

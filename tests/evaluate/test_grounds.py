@@ -13,28 +13,25 @@ from geoloc_cli.evaluate.grounds import Made, Stated, given_ground, laid_over, m
 from geoloc_cli.index.reader import Index
 from geoloc_cli.maps.similarity import rotation_of
 from geoloc_cli.testing.fakes import MadeExtraction, write_made
-from geoloc_cli.types import Camera, Position
+from geoloc_cli.types import Position
 
-LENS = Camera("PINHOLE", 640, 480, (500.0, 500.0, 320.0, 240.0), "user", 0.0)
 SMALL = "vlad?words=4&local_dim=8&dim=16&sample=2000&crops=1"
 
 
-def scenes(folder: Path, lenses: list[Camera | None]) -> LabelledSet:
+def scenes(folder: Path) -> LabelledSet:
     """Twelve references in two scenes, and a query of each."""
     paths = write_made(folder / "photos", 14)
     names = [Path(path).name for path in paths]
     lat = 50.0 + np.arange(14) * 9e-5
     groups = ["red house"] * 6 + ["hall/2"] * 6
     references = Labelled(folder / "photos", names[:12], lat[:12], np.full(12, 10.0), groups=groups)
-    queries = Labelled(
-        folder / "photos", names[12:], lat[12:], np.full(2, 10.0), groups=["hall/2", "red house"], cameras=lenses
-    )
+    queries = Labelled(folder / "photos", names[12:], lat[12:], np.full(2, 10.0), groups=["hall/2", "red house"])
     return LabelledSet("scenes", references, queries)
 
 
-def test_each_scene_has_an_index_of_its_own_references_and_its_queries_their_camera(tmp_path: Path) -> None:
+def test_each_scene_has_an_index_of_its_own_references(tmp_path: Path) -> None:
     seen: list[str] = []
-    labelled = scenes(tmp_path, [LENS, None])
+    labelled = scenes(tmp_path)
     made = list(
         made_grounds(labelled, tmp_path / "out", Made(descriptor=SMALL), False, MadeExtraction(seen.append), _silent)
     )
@@ -48,9 +45,6 @@ def test_each_scene_has_an_index_of_its_own_references_and_its_queries_their_cam
         with Index.open(str(ground.index)) as index:
             held.append({Path(photo.path).name for photo in index.all_photos()})
     assert held == [{f"{n:05d}.made" for n in range(6, 12)}, {f"{n:05d}.made" for n in range(6)}]
-    assert made[0].camera is not None
-    assert made[0].camera.camera == LENS
-    assert made[1].camera is None
     identity = made[0].identity("mutual-nn")
     assert identity is not None
     assert identity["descriptor"]["options"]["words"] == 4
@@ -66,7 +60,7 @@ def _silent(stage: str, done: int) -> None:
 
 
 def test_a_scene_without_references_and_two_places_to_search_in_are_refused(tmp_path: Path) -> None:
-    labelled = scenes(tmp_path, [None, None])
+    labelled = scenes(tmp_path)
     assert given_ground(labelled, "index", None).rows == (0, 1)
     with pytest.raises(UsageError, match="and not both"):
         given_ground(labelled, "index", "map")
