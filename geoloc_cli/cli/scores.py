@@ -51,13 +51,15 @@ def write(runs: Sequence[Evaluated], comparisons: Sequence[Comparison], name: st
     if name == "csv":
         _write_csv(runs)
         return
+    plain = any(run.score for run in runs)  # the table of distances, which comes first, says itself what it is
     for number, sheet in enumerate(sheets(runs, comparisons)):
+        titled = number > 0 or not plain
         if name == "table":
-            _write_table(sheet, titled=number > 0)
+            _write_table(sheet, titled=titled)
         elif name == "markdown":
-            _write_markdown(sheet, ends=ends, titled=number > 0)
+            _write_markdown(sheet, ends=ends, titled=titled)
         else:
-            _write_latex(sheet, ends=ends, titled=number > 0)
+            _write_latex(sheet, ends=ends, titled=titled)
 
 
 def as_json(runs: Sequence[Evaluated], comparisons: Sequence[Comparison]) -> dict[str, Any]:
