@@ -225,7 +225,8 @@ def number(value: float) -> str:
 def _number_cell(interval: Interval) -> Cell:
     if not math.isfinite(interval.value):
         return Cell(_NONE)
-    return Cell(number(interval.value), f"{number(interval.low)}–{number(interval.high)}")
+    dash = " to " if interval.low < 0.0 else "–"
+    return Cell(number(interval.value), f"{number(interval.low)}{dash}{number(interval.high)}")
 
 
 def square_km(value: float) -> str:
