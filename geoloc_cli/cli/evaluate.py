@@ -102,8 +102,8 @@ def evaluate(
     other by paired tests.
 
     With --dataset, or --photos and --queries, the queries are located first, and do not know where they were taken.
-    Exit status: 0, 2 the call was wrong, 130 interrupted (the same command goes on); 1 where --reproduce finds
-    another answer.
+    Exit status: 0, 1 some photos failed, or --reproduce found another answer, 2 the call was wrong, 130 interrupted
+    (the same command goes on).
     """
     from geoloc_cli.evaluate.columns import parse_columns
     from geoloc_cli.evaluate.evaluated import Evaluated
@@ -116,6 +116,8 @@ def evaluate(
     if reproduce is not None:
         evaluate_run.again(reproduce, out, workers, cache, format, quiet)
         return
+    if dataset is not None and truth is not None:
+        raise UsageError("--dataset states the truth itself; leave out --truth.")
     named = parse_columns(columns)
     how = how_to_score(levels, confidence, seed, places)
     source = Source(dataset, root, photos, queries, truth if photos else None, poses)
@@ -174,8 +176,6 @@ def _scored(
     from geoloc_cli.evaluate.truth import read_truth
 
     if source.dataset is not None:
-        if truth is not None:
-            raise UsageError("--dataset states the truth itself; leave out --truth.")
         true = true_places(source.read(), named=True)
         if true is None:
             raise UsageError(f"{source.name} states no places, against which predictions could be scored.")

@@ -136,6 +136,7 @@ def test_an_interruption_is_130_and_keeps_what_was_finished(folder: Path) -> Non
         (["--photos", "photos"], "--photos goes with --queries"),
         (["--photos", "photos", "--queries", "some.txt", "--dataset", "odm"], "Give --dataset NAME --root DIR, or"),
         (["--dataset", "im2gps"], "--dataset goes with --root DIR"),
+        (["--dataset", "im2gps", "--root", ".", "--truth", "truth.csv"], "states the truth itself; leave out --truth."),
         (["--dataset", "im2gp", "--root", "."], "There is no data set 'im2gp' (did you mean im2gps?)"),
         (["--reproduce", "truth.csv"], "truth.csv is no record of a run"),
         (["--reproduce", "x", "--format", "csv"], "--reproduce writes sentences, or --format json, and no csv."),
