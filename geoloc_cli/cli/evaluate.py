@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from geoloc_cli.cli import evaluate_run, options, scores
+from geoloc_cli.cli.reports import Reports
 from geoloc_cli.cli.table import printable
 from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
 
@@ -54,10 +55,19 @@ _SEED: Any = typer.Option(0, "--seed", min=0, help="Of what is drawn by chance: 
 _PLACES: Any = typer.Option(
     False, "--places", help="Count right countries, regions and cities, too, by the nearest town of the gazetteer."
 )
+_HTML: Any = typer.Option(
+    None, "--html", metavar="FILE", help="Write a page of tables, maps, curves and the worst photos here, too."
+)
+_PUBLISHED: Any = typer.Option(
+    [], "--published", metavar="SET", help="Show what others published on a data set, as im2gps3k; may be repeated."
+)
+_PICTURES: Any = typer.Option(
+    [], "--pictures", metavar="DIR", help="Where reports find the pictures of the worst photos; may be repeated."
+)
 # What is for locating photographs, and means nothing for predictions that are there.
 _RUNNING = (
     *("photos", "queries", "poses", "index", "map", "prior", "pose", "rerank", "retriever", "matcher", "solver"),
-    *("top_k", "features", "descriptor", "out", "leakage", "cache", "workers"),
+    *("top_k", "features", "descriptor", "leakage", "cache", "workers"),
 )
 
 
@@ -89,6 +99,9 @@ def evaluate(
     confidence: float = _CONFIDENCE,
     seed: int = _SEED,
     places: bool = _PLACES,
+    html: str = _HTML,
+    published: list[str] = _PUBLISHED,
+    pictures: list[str] = _PICTURES,
     format: str = _FORMAT,
     cache: str = options.CACHE,
     offline: bool = options.OFFLINE,
@@ -107,6 +120,7 @@ def evaluate(
     """
     from geoloc_cli.evaluate.columns import parse_columns
     from geoloc_cli.evaluate.evaluated import Evaluated
+    from geoloc_cli.evaluate.published import published as published_rows
     from geoloc_cli.evaluate.run import RunOptions
     from geoloc_cli.evaluate.score import how_to_score
     from geoloc_cli.evaluate.sources import Source
@@ -118,6 +132,7 @@ def evaluate(
         return
     if dataset is not None and truth is not None:
         raise UsageError("--dataset states the truth itself; leave out --truth.")
+    reports = Reports(html, out, pictures, published_rows(published))
     named = parse_columns(columns)
     how = how_to_score(levels, confidence, seed, places)
     source = Source(dataset, root, photos, queries, truth if photos else None, poses)
@@ -125,7 +140,9 @@ def evaluate(
         _refuse_running(ctx)
         scored = _scored(predictions, truth, source, named, how, quiet)
         runs = [Evaluated(score.predictions, score) for score in scored]
-        scores.write(runs, _compared(scored, how, quiet), format, ends=confidence is not None)
+        comparisons = _compared(scored, how, quiet)
+        scores.write(runs, comparisons, format, ends=confidence is not None, published=reports.published)
+        reports.write(runs, comparisons, how)
         return
     if dataset is None and photos is None:
         raise UsageError(
@@ -148,7 +165,8 @@ def evaluate(
     kept = evaluate_run.out_of(out, source.name)
     wanted = Wanted(source, chosen, kept, how, evaluate_run.command(), leakage, named["truth"], cache)
     finished = evaluate_run.locate_and_score(wanted, workers, quiet)
-    scores.write([finished.figures], [], format, ends=confidence is not None)
+    scores.write([finished.figures], [], format, ends=confidence is not None, published=reports.published)
+    reports.write([finished.figures], [], how, kept)
     if finished.record["counts"]["error"]:
         raise typer.Exit(EXIT_SOME_FAILED)
 

@@ -13,24 +13,14 @@ from geoloc_cli.cli import table
 from geoloc_cli.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from geoloc_cli.evaluate.compared import Comparison
     from geoloc_cli.evaluate.evaluated import Evaluated
-    from geoloc_cli.evaluate.sheets import Cell, Sheet
+    from geoloc_cli.evaluate.published import Published
+    from geoloc_cli.evaluate.sheets import Sheet
 
 FORMATS = ("table", "json", "csv", "markdown", "latex")
-_LATEX = {
-    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
-    "~": r"\textasciitilde{}",
-    "^": r"\textasciicircum{}",
-    "\\": r"\textbackslash{}",
-    "°": r"$^\circ$",
-    "²": r"$^2$",
-    "∞": r"$\infty$",
-    "–": "--",
-    "<": "$<$",
-}
 # Of a row of the table of distances, as JSON has them.
 _LENGTHS = ("median_m", "median_answered_m", "mean_m")
 
@@ -41,83 +31,73 @@ def check(name: str) -> None:
         raise UsageError(f"There is no format '{name}'; give one of {', '.join(FORMATS)}.")
 
 
-def write(runs: Sequence[Evaluated], comparisons: Sequence[Comparison], name: str, *, ends: bool) -> None:
-    """All figures in the format of this name; ends: with intervals in those for papers, too."""
-    from geoloc_cli.evaluate.sheets import sheets
+def write(
+    runs: Sequence[Evaluated],
+    comparisons: Sequence[Comparison],
+    name: str,
+    *,
+    ends: bool,
+    published: Sequence[Published] = (),
+) -> None:
+    """All figures in the format of this name; ends: with intervals in those for papers, too.
 
+    What others published stands below what was measured, and says so.
+    """
     if name == "json":
-        typer.echo(json.dumps(as_json(runs, comparisons), allow_nan=False))
+        typer.echo(json.dumps(as_json(runs, comparisons, published), allow_nan=False))
         return
     if name == "csv":
-        _write_csv(runs)
+        _write_csv(runs, published)
         return
+    from geoloc_cli.evaluate.report import latex, markdown
+    from geoloc_cli.evaluate.report.others import with_published
+    from geoloc_cli.evaluate.sheets import sheets
+
     plain = any(run.score for run in runs)  # the table of distances, which comes first, says itself what it is
-    for number, sheet in enumerate(sheets(runs, comparisons)):
+    for number, sheet in enumerate(with_published(sheets(runs, comparisons), published)):
         titled = number > 0 or not plain
         if name == "table":
             _write_table(sheet, titled=titled)
         elif name == "markdown":
-            _write_markdown(sheet, ends=ends, titled=titled)
+            typer.echo("\n".join([*([f"\n{sheet.title}\n"] if titled else []), *markdown.table(sheet, ends=ends)]))
         else:
-            _write_latex(sheet, ends=ends, titled=titled)
+            typer.echo("\n".join(latex.table(sheet, ends=ends, titled=titled)))
 
 
-def as_json(runs: Sequence[Evaluated], comparisons: Sequence[Comparison]) -> dict[str, Any]:
+def as_json(
+    runs: Sequence[Evaluated], comparisons: Sequence[Comparison], published: Sequence[Published] = ()
+) -> dict[str, Any]:
     """The figures as one JSON object."""
     from geoloc_cli.evaluate.plain import plain
 
-    return {"runs": [run.as_json() for run in runs], "comparisons": plain(comparisons)}
+    others = {"published": [row.as_json() for row in published]} if published else {}
+    return {"runs": [run.as_json() for run in runs], "comparisons": plain(comparisons), **others}
 
 
 def _write_table(sheet: Sheet, *, titled: bool) -> None:
     from rich.text import Text
+
+    from geoloc_cli.evaluate.published import NOTE
 
     made = table.table(list(sheet.names), list(sheet.heads))
     made.title = sheet.title if titled else None
     for names, cells in sheet.rows:
         figures = [Text.assemble(cell.text, (f"\n{cell.ends}" if cell.ends else "", "dim")) for cell in cells]
         made.add_row(*(Text(table.printable(name)) for name in names), *figures)
+    for (name, *rest), cells in sheet.aside:
+        marked = Text.assemble(f"{name}\n", (NOTE, "dim"))
+        made.add_row(marked, *(Text(one) for one in (*rest, *(cell.text for cell in cells))))
     table.show(made)
+    for source in sheet.sources:
+        typer.echo(f"{NOTE}: {source}.")
 
 
-def _texts(sheet: Sheet, *, ends: bool) -> Iterator[list[str]]:
-    """The rows as plain texts, the heads first."""
-    yield [*sheet.names, *sheet.heads]
-    for names, cells in sheet.rows:
-        yield [*map(table.printable, names), *(_text(cell, ends) for cell in cells)]
+def _write_csv(runs: Sequence[Evaluated], published: Sequence[Published]) -> None:
+    """The table of distances; the other kinds of figures are in the JSON.
 
-
-def _text(cell: Cell, ends: bool) -> str:
-    return f"{cell.text} ({cell.ends})" if ends and cell.ends else cell.text
-
-
-def _write_markdown(sheet: Sheet, *, ends: bool, titled: bool) -> None:
-    if titled:
-        typer.echo(f"\n{sheet.title}\n")
-    heads, *rows = ([text.replace("|", "\\|") for text in row] for row in _texts(sheet, ends=ends))
-    rules = [*(":--" for _ in sheet.names), *("--:" for _ in sheet.heads)]
-    for row in (heads, rules, *rows):
-        typer.echo("| " + " | ".join(row) + " |")
-
-
-def _write_latex(sheet: Sheet, *, ends: bool, titled: bool) -> None:
-    if titled:
-        typer.echo(f"% {sheet.title}")
-    heads, *rows = ([_in_latex(text) for text in row] for row in _texts(sheet, ends=ends))
-    columns = "l" * len(sheet.names) + "r" * len(sheet.heads)
-    typer.echo(f"\\begin{{tabular}}{{{columns}}}\n\\hline\n{' & '.join(heads)} \\\\\n\\hline")
-    for row in rows:
-        typer.echo(" & ".join(row) + r" \\")
-    typer.echo("\\hline\n\\end{tabular}")
-
-
-def _in_latex(text: str) -> str:
-    return "".join(_LATEX.get(sign, sign) for sign in text)
-
-
-def _write_csv(runs: Sequence[Evaluated]) -> None:
-    """The table of distances; the other kinds of figures are in the JSON."""
-    from geoloc_cli.export.csv import cell
+    With published rows there are the columns that these need, and two that say what they are and where they were read.
+    """
+    from geoloc_cli.evaluate.published import NOTE
 
     rows = csv.writer(sys.stdout)
     records = [run.as_json() for run in runs if run.score]
@@ -128,11 +108,17 @@ def _write_csv(runs: Sequence[Evaluated]) -> None:
     ended = ["answered", *levels, *_LENGTHS, "geoscore"]
     sides = [f"{name}_{side}" for name in ended for side in ("low", "high")]
     heads = ["predictions", "truth", "photos", "answered", *levels, *_LENGTHS, "q90_m", "geoscore"]
-    rows.writerow([*heads, *sides])
+    fields = dict.fromkeys(field for row in published for field in row.by_field)
+    more = [field for field in fields if field not in heads] + (["mark", "source"] if published else [])
+    rows.writerow([*heads, *sides, *more])
     for record in records:
         flat = {**record, **{f"within_{level.replace(' ', '_')}": record["within"][level] for level in within}}
         between = record["intervals"]
         ends = [between["answered"], *(between["within"][level] for level in within)]
         ends += [between[name] for name in (*_LENGTHS, "geoscore")]
         cells = [*(flat[head] for head in heads), *(end for pair in ends for end in pair)]
-        rows.writerow(["" if value is None else cell(value) for value in cells])
+        rows.writerow([*("" if cell is None else guarded(cell) for cell in cells), *("" for _ in more)])
+    for row in published:
+        about = {"predictions": row.method, "truth": row.dataset, "mark": NOTE, "source": row.source}
+        named = {**row.by_field, **about}
+        rows.writerow(["" if named.get(head) is None else named[head] for head in (*heads, *sides, *more)])

@@ -29,6 +29,7 @@ _NAMES: dict[str, tuple[tuple[str, ...], ...]] = {
     "radius_m": (("radius_m",), ("radius", "accuracy_m", "uncertainty_m", "error_radius_m")),
     "confidence": (("confidence",), ("conf", "probability", "prob")),
     "stage": (("stage",),),
+    "rationale": (("rationale",), ("reasoning",), ("explanation",), ("model_response",), ("response",)),
     "alt_m": (("alt_m", "alt", "altitude", "altitude_m", "gpsaltitude", "elevation"),),
     "heading_deg": (("heading_deg", "heading", "compass_angle", "bearing", "yaw"),),
     "taken_at": (("taken_at", "time", "timestamp", "datetime", "captured_at", "date"),),

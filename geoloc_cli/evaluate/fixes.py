@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from geoloc_cli.errors import UsageError
 from geoloc_cli.evaluate.documents import JsonTable
-from geoloc_cli.evaluate.predicted import Beliefs, Candidates, Predictions
+from geoloc_cli.evaluate.predicted import MOST_RATIONALE, Beliefs, Candidates, Predictions
 from geoloc_cli.photos.opening import shown
 from geoloc_cli.records import SCHEMA, pose_from_record
 from geoloc_cli.types import Pose
@@ -47,6 +47,7 @@ class _Gathered:
         self.photos: list[str] = []
         self.stages: list[str | None] = []
         self.reasons: list[str | None] = []
+        self.rationales: list[str | None] = []
         self.poses: dict[int, Pose] = {}
         self.names: list[str] = []
         self.numbers = {name: array("d") for name in ("lat", "lon", "radius_m", "confidence", "spread")}
@@ -70,6 +71,7 @@ class _Gathered:
             self.poses[len(self.photos)] = pose_from_record(record["pose"])
         self.stages.append(record["stage"])
         self.reasons.append(record["error"]["code"] if record["error"] else record["reason"])
+        self.rationales.append(_rationale(record["priors"]))
         self.photos.append(str(record["photo"]))
 
     def done(self, path: str, table: JsonTable) -> Predictions:
@@ -87,11 +89,18 @@ class _Gathered:
             confidence,
             stages=self.stages,
             reasons=self.reasons,
+            rationales=self.rationales,
             beliefs=beliefs,
             candidates=candidates,
             poses=self.poses,
             notes=tuple(table.notes),
         )
+
+
+def _rationale(priors: list[dict[str, Any]]) -> str | None:
+    """What the priors say for themselves, as `ocr: ...; geoclip: ...`; None where they say nothing."""
+    said = [f"{prior['name']}: {prior['rationale']}" for prior in priors if prior.get("rationale")]
+    return "; ".join(said)[:MOST_RATIONALE] or None
 
 
 def _number(value: Any) -> float:

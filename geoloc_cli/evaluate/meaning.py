@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geoloc_cli.evaluate.distances import Sureness
 from geoloc_cli.evaluate.joined import Joined
@@ -20,6 +21,8 @@ RIGHT_M = 1000.0
 """What `confidence` is the probability of: that the answer is within this much of the truth."""
 
 _ANSWERED = 0.8
+# Regions that are computed of beliefs about several places: some milliseconds each.
+_MOST_REGIONS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +46,17 @@ class Confidences:
 
 @dataclass(frozen=True, slots=True)
 class BeliefFigures:
-    """Beliefs against the true places of all photographs: regions, density there in nats per km2, area searched."""
+    """Beliefs against the true places of all photographs: regions, density there in nats per km2, area searched.
+
+    areas_km2: (N,) or of some by chance, where there are many beliefs of several places each.
+    """
 
     count: int
     regions: list[Coverage]
     log_loss: Interval
     median_log_loss: float
     area: AreaReport
+    areas_km2: Floats = field(repr=False, metadata={"told": False})
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +115,22 @@ def _beliefs(joined: Joined, sure: Sureness) -> BeliefFigures | None:
     if said is None:
         return None
     beliefs = [said[row] if row >= 0 else Belief() for row in joined.row.tolist()]
-    regions = denser_regions(beliefs, true.lat, true.lon)
+    chosen = _some(len(beliefs), said.lat.size, sure)
+    regions = denser_regions([beliefs[row] for row in chosen.tolist()], true.lat[chosen], true.lon[chosen])
+    areas = area.areas_of(regions)
     losses = calibration.log_losses(beliefs, true.lat, true.lon)
     return BeliefFigures(
         count=len(beliefs),
         regions=calibration.region_coverage(regions),
         log_loss=bootstrap(losses, np.mean, level=sure.level, replicates=sure.replicates, seed=sure.seed),
         median_log_loss=float(np.median(losses)),
-        area=area.report(area.areas_of(regions)),
+        area=area.report(areas),
+        areas_km2=areas,
     )
+
+
+def _some(count: int, components: int, sure: Sureness) -> NDArray[np.int64]:
+    """All photographs, or a thousand by chance where there are more and a belief is about several places."""
+    if count <= _MOST_REGIONS or components <= count:
+        return np.arange(count)
+    return np.sort(np.random.default_rng(sure.seed).choice(count, _MOST_REGIONS, replace=False))

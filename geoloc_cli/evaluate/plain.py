@@ -11,9 +11,13 @@ import numpy as np
 
 
 def plain(value: Any) -> Any:
-    """JSON of a report (a dataclass), a mapping, an array or a number; keys that are numbers become texts, as 0.25."""
+    """JSON of a report (a dataclass), a mapping, an array or a number; keys that are numbers become texts, as 0.25.
+
+    Fields of a report with the metadata `told=False` are for other code and left out.
+    """
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        told = [field.name for field in dataclasses.fields(value) if field.metadata.get("told", True)]
+        return {name: plain(getattr(value, name)) for name in told}
     if isinstance(value, Mapping):
         return {_key(key): plain(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,6 +36,7 @@ class PoseFigures:
     """The report of all photographs, of those of each scene, and of the angles alone; lengths in the set's unit.
 
     `auc_deg` is of the rotations' errors, by the most degrees. `path` is None where fewer than three have a pose.
+    `errors_m` and `errors_deg` (N,) are NaN without one.
     """
 
     report: PoseReport
@@ -43,6 +44,8 @@ class PoseFigures:
     auc_deg: Mapping[float, float]
     path: TrajectoryReport | None
     fitted: Mapping[str, tuple[int, float]]
+    errors_m: Floats = field(repr=False, metadata={"told": False})
+    errors_deg: Floats = field(repr=False, metadata={"told": False})
 
 
 def pose_figures(
@@ -62,6 +65,8 @@ def pose_figures(
         auc_deg=dict(zip(AUC_DEG, pose.pose_auc(turned).tolist(), strict=True)),
         path=trajectory.absolute_errors(posed.center_in_map, true.center_in_map) if enough and single else None,
         fitted={name: (frame.photos, frame.rms) for name, frame in frames.items() if frame.photos},
+        errors_m=pose.position_errors(posed, true),
+        errors_deg=turned,
     )
 
 

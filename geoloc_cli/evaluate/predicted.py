@@ -16,6 +16,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 NUMBERS = ("lat", "lon", "radius_m", "confidence")
+MOST_RATIONALE = 400
+"""Characters of a rationale that are kept: a model's answer may be pages long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,8 @@ class Predictions:
 
     `lat` and `lon` are float64 (N,), meant to be degrees and checked by nobody yet; NaN where there is no answer.
     `radius_m` and `confidence` are NaN where the file says nothing of them. `unread` counts, by column, what was no
-    number; `reasons` say why a photograph of ours has no answer. The rest is None where the file holds nothing of it.
+    number; `reasons` say why a photograph of ours has no answer, `rationales` what was said for one. The rest is None
+    where the file holds nothing of it.
     """
 
     path: str
@@ -85,6 +88,7 @@ class Predictions:
     first_row: int = 1
     stages: list[str | None] | None = None
     reasons: list[str | None] | None = None
+    rationales: list[str | None] | None = None
     beliefs: Beliefs | None = None
     candidates: Candidates | None = None
     poses: Mapping[int, Pose] | None = None
@@ -96,9 +100,9 @@ class Predictions:
             column = getattr(self, name)
             if column.shape != (len(self.photos),) or column.dtype != np.float64:
                 raise ValueError(f"{name} is {column.dtype} {column.shape}, not float64 ({len(self.photos)},)")
-        others = (self.stages, self.reasons, self.beliefs)
+        others = (self.stages, self.reasons, self.rationales, self.beliefs)
         if any(other is not None and len(other) != len(self.photos) for other in others):
-            raise ValueError("stages, reasons and beliefs have an entry for each photograph")
+            raise ValueError("stages, reasons, rationales and beliefs have an entry for each photograph")
 
     def __len__(self) -> int:
         return len(self.photos)

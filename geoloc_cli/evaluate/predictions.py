@@ -11,12 +11,13 @@ from geoloc_cli.errors import UsageError
 from geoloc_cli.evaluate.documents import JsonTable
 from geoloc_cli.evaluate.fixes import read_fixes
 from geoloc_cli.evaluate.numbers import NumberColumn
-from geoloc_cli.evaluate.predicted import NUMBERS, Predictions
+from geoloc_cli.evaluate.predicted import MOST_RATIONALE, NUMBERS, Predictions
 from geoloc_cli.evaluate.tables import Table, columns_of, open_table
 from geoloc_cli.photos.opening import shown
 
 _NEEDED = ("photo", "lat", "lon")
-_OPTIONAL = ("radius_m", "confidence", "stage")
+_TEXTS = ("stage", "rationale")
+_OPTIONAL = ("radius_m", "confidence", *_TEXTS)
 
 
 def read_predictions(path: str, columns: Mapping[str, str] | None = None) -> Predictions:
@@ -28,21 +29,20 @@ def read_predictions(path: str, columns: Mapping[str, str] | None = None) -> Pre
     with open_table(path) as table:
         if isinstance(table, JsonTable) and not columns and table.head and "schema" in table.head[0]:
             return read_fixes(path, table)
-        needed = ("photo", "lat", "lon")
-        found = columns_of(path, table, "predictions", columns or {}, needed, ("radius_m", "confidence", "stage"))
+        found = columns_of(path, table, "predictions", columns or {}, _NEEDED, _OPTIONAL)
         return _read_table(path, table, found)
 
 
 def _read_table(path: str, table: Table, found: Mapping[str, int]) -> Predictions:
     photos: list[str] = []
-    stages: list[str | None] = []
+    texts: dict[str, list[str | None]] = {key: [] for key in _TEXTS if key in found}
     numbers = {key: NumberColumn() for key in NUMBERS if key in found}
-    keys = ["photo", *numbers, *(["stage"] if "stage" in found else [])]
+    keys = ["photo", *numbers, *texts]
     for names, *rest in table.blocks([found[key] for key in keys]):
         photos.extend(as_names(names))
         for key, cells in zip(keys[1:], rest, strict=True):
-            if key == "stage":
-                stages.extend(str(cell) if cell else None for cell in cells)
+            if key in texts:
+                texts[key].extend(str(cell)[:MOST_RATIONALE] if cell else None for cell in cells)
             else:
                 numbers[key].add(cells)
     if not photos:
@@ -58,7 +58,8 @@ def _read_table(path: str, table: Table, found: Mapping[str, int]) -> Prediction
         radius_m,
         confidence,
         first_row=table.first_row,
-        stages=stages or None,
+        stages=texts.get("stage"),
+        rationales=texts.get("rationale"),
         unread={key: unread for key, (_, unread) in done.items()},
         notes=tuple(table.notes),
     )

@@ -40,9 +40,20 @@ class Published:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The heads of its columns, as `25 km`, `recall@5`, or a scene's name."""
-        form = {"within_km": "{} km", "recall": "recall@{}"}.get(self.metric, "{}")
+        """The heads of its columns, as `25 km`, `R@5`, or a scene's name."""
+        form = {"within_km": "{} km", "recall": "R@{}"}.get(self.metric, "{}")
         return tuple(form.format(one) for one in self.at)
+
+    @property
+    def by_field(self) -> dict[str, float | None]:
+        """Its values by names for programs, as `within_25_km` or `median_m_stairs`; shares from 0 to 1."""
+        prefix = {"within_km": "within_", "recall": "recall_", "localized": "localized_"}.get(
+            self.metric, f"{self.metric}_"
+        )
+        scale = 100.0 if _UNITS[self.metric] == "%" else 1.0
+        names = [f"{prefix}{column}".replace(" ", "_") for column in self.columns]
+        values = [None if value is None else round(value / scale, 6) for value in self.values]
+        return dict(zip(names, values, strict=True))
 
     def text(self, value: float | None) -> str:
         """A value with its unit, `-` where there is none."""

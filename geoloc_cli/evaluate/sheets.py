@@ -25,14 +25,24 @@ class Cell:
     ends: str = ""
 
 
+Row = tuple[tuple[str, ...], tuple[Cell, ...]]
+"""The names of a row and its figures."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """A table: `names` are the columns of text that come first, `heads` those of figures."""
+    """A table: `names` are the columns of text that come first, `heads` those of figures.
+
+    `note` says how it is to be read. The rows `aside` were published, in `sources`, and not measured here.
+    """
 
     title: str
     names: tuple[str, ...]
     heads: tuple[str, ...]
-    rows: tuple[tuple[tuple[str, ...], tuple[Cell, ...]], ...]
+    rows: tuple[Row, ...]
+    note: str = ""
+    aside: tuple[Row, ...] = ()
+    sources: tuple[str, ...] = ()
 
 
 def sheets(runs: Sequence[Evaluated], comparisons: Sequence[Comparison] = ()) -> list[Sheet]:

@@ -12,6 +12,8 @@ from geoloc_cli.export.ground import length, round_step
 from geoloc_cli.geo.earth import Floats
 
 _TICKS = 5  # about, on a straight axis
+_FROM_POWER = 4  # a logarithmic axis names powers of ten as such
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _MOST_DECADES = 6  # beyond, only every second one is named
 
 
@@ -76,6 +78,9 @@ class Scale:
             return length(value) if value else "0"
         if self.axis.unit == "%":
             return f"{value * 100.0:.3g} %"
+        power = math.log10(value) if self.axis.log else 0.0
+        if power >= _FROM_POWER and abs(power - round(power)) < 1e-9:
+            return f"10{str(round(power)).translate(_RAISED)} {self.axis.unit}".rstrip()
         text = f"{value:.4g}" if abs(value) < 1e5 else f"{value:.0e}"
         return f"{text} {self.axis.unit}".rstrip()
 

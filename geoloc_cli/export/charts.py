@@ -137,10 +137,9 @@ def curves(
         scale(y, [np.asarray(v) for s in series for v in (s.y, s.low, s.high) if v is not None]),
     )
     for value, name in markers:
-        at = plot.at(np.full(2, value), np.array([plot.y.low, plot.y.high]))
-        plot.parts.append(element("path", class_="marker", d=path_data([at])))
-        turn = f"translate({at[0, 0] - 4.0:.1f} {_TOP + 4.0:g}) rotate(-90)"
-        plot.parts.append(element("text", name, transform=turn, text_anchor="end", class_="note"))
+        line, across = _upright(plot, value)
+        turn = f"translate({across - 4.0:.1f} {_TOP + 4.0:g}) rotate(-90)"
+        plot.parts += [line, element("text", name, transform=turn, text_anchor="end", class_="note")]
     for number, one in enumerate(series):
         plot.parts += _band(plot, one, number)
     for number, one in enumerate(series):
@@ -180,8 +179,11 @@ def reliability(bins: Sequence[Bin], *, title: str, label: str = "stated confide
     return element("div", plot.svg(title), class_="plot")
 
 
-def bars(rows: Sequence[Bar], x: Axis, *, title: str) -> Html:
-    """Lying bars of values from zero on, one below the other, named at their left; dots on a logarithmic axis."""
+def bars(rows: Sequence[Bar], x: Axis, *, title: str, markers: Sequence[float] = ()) -> Html:
+    """Lying bars of values from zero on, one below the other, named at their left; dots on a logarithmic axis.
+
+    `markers` are upright lines at values of x.
+    """
     values = [np.array([v for row in rows for v in (row.value, row.low, row.high) if v is not None])]
     start = Axis(x.label, x.log, x.low if x.low is not None or x.log else 0.0, x.high, x.unit)
     left = min(190.0, 16.0 + _CHAR * max((len(row.name) for row in rows), default=0))
@@ -190,6 +192,7 @@ def bars(rows: Sequence[Bar], x: Axis, *, title: str) -> Html:
     for number, row in enumerate(rows):
         top = _TOP + _BAR_GAP + number * (_BAR_HEIGHT + _BAR_GAP)
         plot.parts.append(_bar(plot, row, top))
+    plot.parts += [_upright(plot, value)[0] for value in markers]
     return element("div", plot.svg(title, rows=False), class_="plot")
 
 
@@ -222,6 +225,12 @@ def _bar(plot: _Plot, row: Bar, top: float) -> Html:
         whisker = f"M{low:.1f} {middle - 4:g}v8M{low:.1f} {middle:g}H{high:.1f}M{high:.1f} {middle - 4:g}v8"
         parts.append(element("path", class_="whisker", d=whisker))
     return element("g", element("title", f"{row.name}: {row.value:.4g}"), *parts)
+
+
+def _upright(plot: _Plot, value: float) -> tuple[Html, float]:
+    """A line at a value of x, from the lower to the upper edge, and where it is."""
+    at = plot.at(np.full(2, value), np.array([plot.y.low, plot.y.high]))
+    return element("path", class_="marker", d=path_data([at])), float(at[0, 0])
 
 
 def _look(number: int) -> str:

@@ -66,10 +66,18 @@ class Page:
         return element("nav", element("ul", join(links)), aria_label="Contents")
 
 
-def table(head: Sequence[Content], rows: Sequence[Sequence[Content]], *, caption: str, numbers: str = "") -> Html:
+def table(
+    head: Sequence[Content],
+    rows: Sequence[Sequence[Content]],
+    *,
+    caption: str,
+    numbers: str = "",
+    below: tuple[str, Sequence[Sequence[Content]]] | None = None,
+) -> Html:
     """A table; its first column names the rows. `numbers` has a letter a column, `n` where it holds numbers.
 
-    Numbers stand at the right. On a narrow screen it is scrolled by itself, by the keyboard too, below its caption.
+    Numbers stand at the right. `below` are rows of another kind, under a heading that says of which. On a narrow screen
+    it is scrolled by itself, by the keyboard too, below its caption.
     """
     kinds = numbers.ljust(len(head), "-")
 
@@ -77,15 +85,24 @@ def table(head: Sequence[Content], rows: Sequence[Sequence[Content]], *, caption
         return element(name, content, scope=scope, class_="n" if kind == "n" else None)
 
     titles = [cell("th", text, kind, "col") for text, kind in zip(head, kinds, strict=True)]
-    lines = []
-    for row in rows:
-        first, *rest = zip(row, kinds, strict=True)
-        cells = [cell("th", *first, "row"), *(cell("td", *one, None) for one in rest)]
-        lines.append(element("tr", join(cells)))
+
+    def lines(some: Sequence[Sequence[Content]]) -> Html:
+        made = []
+        for row in some:
+            first, *rest = zip(row, kinds, strict=True)
+            cells = [cell("th", *first, "row"), *(cell("td", *one, None) for one in rest)]
+            made.append(element("tr", join(cells)))
+        return join(made)
+
+    aside = None
+    if below is not None:
+        said = element("tr", element("th", below[0], scope="rowgroup", colspan=len(head), class_="group"))
+        aside = element("tbody", said, lines(below[1]), class_="aside")
     whole = element(
         "table",
         element("thead", element("tr", join(titles))),
-        element("tbody", join(lines)),
+        element("tbody", lines(rows)) if rows else None,
+        aside,
         aria_label=caption,
     )
     sliding = element("div", whole, class_="scroll", tabindex="0", role="region", aria_label=caption)
@@ -108,11 +125,11 @@ def facts(pairs: Sequence[tuple[Content, Content]]) -> Html:
 
 
 def cards(items: Sequence[tuple[Html, Content, Content]]) -> Html:
-    """Pictures with a heading and a text each, such as the worst twenty photographs."""
-    made = [
-        element("li", picture, element("div", element("h3", heading), element("p", text)), class_="card")
-        for picture, heading, text in items
-    ]
+    """Pictures with a heading and a text each, such as the worst twenty photographs; text becomes a paragraph."""
+    made = []
+    for picture, heading, text in items:
+        said = text if isinstance(text, Html) or text is None else element("p", text)
+        made.append(element("li", picture, element("div", element("h3", heading), said), class_="card"))
     return element("ul", join(made), class_="cards")
 
 

@@ -28,7 +28,7 @@ _POINTS = frozenset(get_args(Point))
 _MOST_COMPONENTS = 40
 _SHADES = (0.3, 0.6, 0.9)  # shares of a component that its discs hold
 _LEAST_DISC = 4.0  # units; a smaller disc could not be seen
-_MANY = 300  # points, from which on they are drawn smaller
+_MANY = 300  # points, from which on they and the lines are drawn smaller
 _ROUND = "M3 8a7 7 0 1 0 14 0a7 7 0 1 0-14 0z"  # a disc of a legend
 
 
@@ -87,12 +87,13 @@ class WorldMap:
     def svg(self, title: str) -> Html:
         """The picture; its title says what it shows, to those also who do not see it."""
         lines = element("path", class_="error", d=path_data(self._lines)) if self._lines else None
+        many = "many" if len(self._points) > _MANY else None
         return element(
             "svg",
             element("g", ground(self.view), aria_hidden="true"),
             join(self._areas),
-            element("g", lines, aria_hidden="true"),
-            element("g", join(self._points), class_="many" if len(self._points) > _MANY else None),
+            element("g", lines, class_=many, aria_hidden="true"),
+            element("g", join(self._points), class_=many),
             scale_bar(self.view),
             class_="map",
             role="group",

@@ -94,7 +94,7 @@ def test_several_files_are_rows_of_one_table_in_every_format(
     _, markdown, _ = geoloc(*call, "--format", "markdown")
     assert markdown.splitlines()[2].startswith("| fixes.jsonl | 10 | 90.0 % | 20.0 % | 40.0 % |")
     _, latex, _ = geoloc(*call, "--format", "latex")
-    assert latex.startswith("\\begin{tabular}{lrrrrrrrrrr}\n\\hline\npredictions & photos & answered")
+    assert latex.startswith("\\begin{tabular}{lrrrrrrrrrr}\n\\toprule\npredictions & photos & answered")
     assert r"fixes.jsonl & 10 & 90.0 \% & 20.0 \%" in latex
 
 
@@ -111,7 +111,7 @@ def test_the_truth_may_stand_beside_the_predictions_in_columns_named_by_flags(
     # A tenth of a degree of longitude near the equator is 11.1 km, and the other error is none.
     assert json.loads(out)["runs"][0]["mean_m"] == pytest.approx(11.118e3 / 2.0, rel=1e-3)
     assert r"answers\_|\&.csv & 2 &" in geoloc(*call, "--format=latex")[1]
-    assert r"| answers_\|&.csv | 2 |" in geoloc(*call, "--format=markdown")[1]
+    assert r"| answers\_\|&.csv | 2 |" in geoloc(*call, "--format=markdown")[1]
 
 
 ONE_PLACE = "has one place a row, which cannot be truth and prediction both; give the truth with --truth FILE"

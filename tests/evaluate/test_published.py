@@ -53,7 +53,7 @@ def test_rows_are_asked_for_by_their_set() -> None:
     assert [geoclip.text(value) for value in geoclip.values] == ["14.1 %", "34.5 %", "50.7 %", "69.7 %", "83.8 %"]
     gaea = next(row for row in rows if row.method == "GAEA")
     assert (gaea.values[0], gaea.text(gaea.values[0])) == (None, "-")
-    assert rows[-1].columns == ("recall@1", "recall@5", "recall@10")
+    assert rows[-1].columns == ("R@1", "R@5", "R@10")
 
 
 def test_a_set_of_which_nothing_is_known_is_an_error_that_lists_the_others() -> None:

@@ -1,0 +1,1 @@
+"""Reports of scored runs: tables with intervals, comparisons, a page with maps and curves."""

@@ -1,0 +1,77 @@
+"""A report as Markdown: what was measured, the tables, the worst photographs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from geoloc_cli.evaluate.published import NOTE
+from geoloc_cli.evaluate.report.content import Report
+from geoloc_cli.evaluate.report.entry import Entry, Placed
+from geoloc_cli.evaluate.report.more_sheets import unanswered
+from geoloc_cli.evaluate.report.worst import listed, worst
+from geoloc_cli.evaluate.sheets import Cell, Row, Sheet
+from geoloc_cli.photos.opening import shown
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
+
+
+def escaped(text: str) -> str:
+    """Text that Markdown shows as it is, in one line: no picture, link, markup or cell comes of it."""
+    return _SPECIAL.sub(r"\\\1", shown(" ".join(text.split())))
+
+
+def markdown(report: Report) -> str:
+    """The whole report."""
+    return "\n".join(_lines(report)) + "\n"
+
+
+def _lines(report: Report) -> Iterator[str]:
+    yield from (f"# {escaped(report.title)}", "", escaped(report.lead), "")
+    yield from (f"- {escaped(name)}: {escaped(value)}" for name, value in report.facts)
+    for sheet in (*report.tables, *report.compared):
+        yield from ("", f"## {escaped(sheet.title)}", "", *table(sheet, ends=True), *_below(sheet))
+    for entry in report.entries:
+        yield from ("", f"## {escaped(entry.name)}", "", *_run(entry))
+
+
+def _run(entry: Entry) -> Iterator[str]:
+    yield from (f"- {escaped(name)}: {escaped(value)}" for name, value in entry.facts)
+    score = entry.run.score
+    if score is None:
+        return
+    yield from (f"- {escaped(diagnosis.sentence)}" for diagnosis in score.diagnoses)
+    placed = Placed(entry.name, score)
+    for sheet in (unanswered(placed), listed(worst(placed, entry.folders))):
+        if sheet is not None and sheet.rows:
+            yield from ("", f"### {escaped(sheet.title)}", "", *table(sheet, ends=True), *_below(sheet))
+
+
+def table(sheet: Sheet, *, ends: bool) -> Iterator[str]:
+    """The lines of a table, with `ends` of intervals in brackets; each published row says that it is one."""
+    yield _line([*sheet.names, *sheet.heads])
+    yield "| " + " | ".join([":--"] * len(sheet.names) + ["--:"] * len(sheet.heads)) + " |"
+    yield from (_row(row, ends) for row in sheet.rows)
+    for (name, *rest), cells in sheet.aside:
+        yield _row(((f"{name} ({NOTE})", *rest), cells), ends)
+
+
+def _below(sheet: Sheet) -> Iterator[str]:
+    if sheet.note:
+        yield from ("", escaped(sheet.note))
+    if sheet.sources:
+        yield ""
+        yield from (f"- {escaped(NOTE)}: {escaped(source)}" for source in sheet.sources)
+
+
+def _row(row: Row, ends: bool) -> str:
+    names, cells = row
+    return _line([*names, *(_text(cell, ends) for cell in cells)])
+
+
+def _line(texts: list[str]) -> str:
+    return "| " + " | ".join(map(escaped, texts)) + " |"
+
+
+def _text(cell: Cell, ends: bool) -> str:
+    return f"{cell.text} ({cell.ends})" if ends and cell.ends else cell.text
