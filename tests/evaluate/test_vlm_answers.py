@@ -11,9 +11,14 @@ import pytest
 
 from geoloc_cli.evaluate.compared import compare
 from geoloc_cli.evaluate.distances import Sureness
+from geoloc_cli.evaluate.evaluated import Evaluated
 from geoloc_cli.evaluate.joined import join
 from geoloc_cli.evaluate.misread import guess
 from geoloc_cli.evaluate.predictions import read_predictions
+from geoloc_cli.evaluate.report import errors_map
+from geoloc_cli.evaluate.report.content import report
+from geoloc_cli.evaluate.report.html import html
+from geoloc_cli.evaluate.report.made import entries
 from geoloc_cli.evaluate.score import How, score_files
 from geoloc_cli.evaluate.truth import read_truth
 
@@ -78,3 +83,21 @@ def test_what_models_really_answer_is_taken_for_a_misreading_in_one_of_eight(rea
     assert len(told) == 8
     found = {model: (guessed.code, guessed.rows) for model, guessed in told.items() if guessed is not None}
     assert found == {"qwen2-vl-7b-instruct": ("lat_sign", 28)}
+
+
+def test_all_eight_are_one_page(realdata: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They share 801 photographs; a tenth of the points that maps hold otherwise, for the sake of seconds."""
+    monkeypatch.setattr(errors_map, "MOST", 200)
+    paths = sorted(map(str, (realdata / "vlm_answers").glob("*.csv")))
+    sure = Sureness(replicates=20)
+    scores = score_files(paths, None, {"predictions": OURS, "truth": TRUE}, How(sure=sure))
+    told = report(
+        entries([Evaluated(each.predictions, each) for each in scores]), compare(scores, sure), How(sure=sure)
+    )
+    tables = {sheet.title: sheet for sheet in told.compared}
+    assert len(tables["The 801 photographs that all runs have"].rows) == 8
+    (_, errors) = tables["Paired test: errors"].rows[0]
+    assert (len(errors), errors[1].text, errors[1].ends) == (8, "+198 km *", "p < 0.001")
+    page = html(told)
+    assert page.count("A sample: 200 of ") == 8
+    assert page.count("<details>") == page.count('class="map"') == 8

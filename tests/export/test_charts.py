@@ -51,6 +51,8 @@ def words(html: Html) -> list[str]:
             ["10 m", "20 m", "50 m", "100 m"],
         ),
         (Axis("x", log=True, low=1.0, high=5.0), [2.0], 1.0, 5.0, ["1", "2", "5"]),
+        (Axis("x", log=True, low=10.0, high=1e8), [], 10.0, 1e8, ["10", "1000", "10⁵", "10⁷"]),
+        (Axis("x", log=True, unit="s"), [1e11, 1e14], 1e11, 1e14, ["10¹¹ s", "10¹² s", "10¹³ s", "10¹⁴ s"]),
         (Axis("x"), [], 0.0, 1.0, ["0", "0.2", "0.4", "0.6", "0.8", "1"]),
         (Axis("x"), [math.nan, math.inf], 0.0, 1.0, None),
         (Axis("x", log=True), [], 1.0, 10.0, ["1", "2", "5", "10"]),
@@ -170,6 +172,10 @@ def test_bars_are_as_long_as_their_values_and_long_names_are_cut() -> None:
     assert any(word.endswith("…") and len(word) < 30 for word in words(chart))
     titles = [e.text or "" for e in ElementTree.fromstring(chart).iter("title")]
     assert titles == ["a: 50", f"{NAME * 5}: 100", "none: no value"]
+    marked = bars(rows, Axis("km"), title="t", markers=[75.0])
+    (line,) = of_class(marked, "marker")
+    start, width = float(one.get("x", "")), float(one.get("width", ""))
+    assert float(line.get("d", "M0 ")[1:].split()[0]) == pytest.approx(start + 1.5 * width, abs=0.1)
     logs = bars([Bar("a", 1.0), Bar("b", 1e5)], Axis("m", log=True), title="t")
     assert len(of_class(logs, "dot")) == 2
 

@@ -97,6 +97,25 @@ def test_a_page_of_one_part_has_no_list_of_contents_and_a_ragged_table_is_an_err
     assert '<td class="n">1</td>' in table(["a", "b"], [["x", "1"]], caption="c", numbers="-n")
 
 
+def test_rows_of_another_kind_stand_below_a_heading_that_says_of_which() -> None:
+    both = ElementTree.fromstring(
+        str(table(["a", "b"], [["x", "1"]], caption="c", numbers="-n", below=(HOSTILE, [["y", "2"], ["z", None]])))
+    )
+    own, others = both.iter("tbody")
+    assert (own.get("class"), others.get("class")) == (None, "aside")
+    heading, *rows = others.iter("tr")
+    assert [(e.text, e.get("colspan"), e.get("scope")) for e in heading] == [(SHOWN, "2", "rowgroup")]
+    assert [[e.text for e in row] for row in rows] == [["y", "2"], ["z", None]]
+    alone = ElementTree.fromstring(str(table(["a"], [], caption="c", below=("others", [["y"]]))))
+    assert len(list(alone.iter("tbody"))) == 1
+
+
+def test_a_card_has_a_paragraph_or_whatever_it_is_given() -> None:
+    made = cards([(element("img", src="data:,", alt=""), "one", "text"), (element("b"), "two", facts([("a", "b")]))])
+    first, second = ElementTree.fromstring(str(made))
+    assert (first.findtext("div/p"), second.find("div/p"), second.findtext("div/dl/dd")) == ("text", None, "b")
+
+
 def themes() -> dict[str, dict[str, np.ndarray]]:
     """The colours (3,) 0 to 1 of each theme by their names."""
     blocks = re.findall(r":root \{(.*?)\}", STYLE, re.DOTALL)
