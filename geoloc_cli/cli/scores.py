@@ -84,9 +84,11 @@ def _write_table(sheet: Sheet, *, titled: bool) -> None:
     for names, cells in sheet.rows:
         figures = [Text.assemble(cell.text, (f"\n{cell.ends}" if cell.ends else "", "dim")) for cell in cells]
         made.add_row(*(Text(table.printable(name)) for name in names), *figures)
-    for (name, *rest), cells in sheet.aside:
-        marked = Text.assemble(f"{name}\n", (NOTE, "dim"))
-        made.add_row(marked, *(Text(one) for one in (*rest, *(cell.text for cell in cells))))
+    if sheet.aside:
+        made.add_section()
+        made.add_row(Text(f"{NOTE}:", style="italic"))
+    for names, cells in sheet.aside:
+        made.add_row(*(Text(text, style="italic") for text in (*names, *(cell.text for cell in cells))))
     table.show(made)
     for source in sheet.sources:
         typer.echo(f"{NOTE}: {source}.")

@@ -82,7 +82,7 @@ class Scale:
         if power >= _FROM_POWER and abs(power - round(power)) < 1e-9:
             return f"10{str(round(power)).translate(_RAISED)} {self.axis.unit}".rstrip()
         text = f"{value:.4g}" if abs(value) < 1e5 else f"{value:.0e}"
-        return f"{text} {self.axis.unit}".rstrip()
+        return f"{text}°" if self.axis.unit == "°" else f"{text} {self.axis.unit}".rstrip()
 
 
 def scale(axis: Axis, values: Iterable[Floats]) -> Scale:

@@ -95,12 +95,16 @@ def pose_curves(entries: Sequence[Entry]) -> list[Html]:
     share = Axis("share of photographs", low=0.0, high=1.0, unit="%")
     made = []
     for label, unit, columns in (
-        ("position error", "m", [poses.errors_m for _, poses in posed]),
+        ("position error, in the unit of the set", "", [poses.errors_m for _, poses in posed]),
         ("rotation error", "°", [poses.errors_deg for _, poses in posed]),
     ):
         named = zip([name for name, _ in posed], columns, strict=True)
         series = [_shares(name, column, len(posed) <= _MOST_BANDS) for name, column in named]
-        made.append(curves(series, Axis(label, log=True, unit=unit), share, title=f"The share within a {label}"))
+        made.append(
+            curves(
+                series, Axis(label, log=True, unit=unit), share, title=f"The share within a {label.partition(',')[0]}"
+            )
+        )
     return made
 
 

@@ -23,11 +23,15 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Entry:
-    """A run under a short name; `facts` say how it was made, and `folders` are where its pictures are looked for."""
+    """A run under a short name; `facts` say what was measured, and `record` how its answers were made.
+
+    `folders` are where its pictures are looked for.
+    """
 
     name: str
     run: Evaluated
     facts: tuple[tuple[str, str], ...] = ()
+    record: tuple[tuple[str, str], ...] = ()
     folders: tuple[str, ...] = ()
 
 

@@ -18,7 +18,10 @@ _LEFT_OUT = frozenset({"diagnoses", "predictions", "truth"})
 
 def as_json(report: Report) -> dict[str, Any]:
     """All figures as plain JSON, in SI units, with what they are of."""
-    runs = [{"name": one.name, "facts": dict(one.facts), **one.run.as_json()} for one in report.entries]
+    runs = [
+        {"name": one.name, "facts": dict(one.facts), "record": dict(one.record), **one.run.as_json()}
+        for one in report.entries
+    ]
     others = [row.as_json() for row in report.published]
     return {"facts": dict(report.facts), "runs": runs, "comparisons": plain(report.comparisons), "published": others}
 

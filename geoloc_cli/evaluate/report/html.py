@@ -55,6 +55,8 @@ def _curves(report: Report) -> Html:
 def _run(entry: Entry, *, alone: bool) -> Iterator[Content]:
     """One run: how it was made, what is odd about its files, its map, how honest it is, and the worst."""
     yield _facts(entry.facts) if entry.facts else None
+    if entry.record:
+        yield element("details", element("summary", "How its answers were made"), _facts(entry.record))
     score = entry.run.score
     if score is None:
         return

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from geoloc_cli.evaluate.evaluated import Evaluated
 from geoloc_cli.evaluate.joined import Joined
 from geoloc_cli.evaluate.report.entry import Entry, short_names
+from geoloc_cli.evaluate.run import FIXES
 from geoloc_cli.evaluate.run_record import FILE
 from geoloc_cli.photos.opening import shown
 
@@ -35,8 +36,10 @@ def entries(runs: Sequence[Evaluated], folders: Sequence[str] = (), home: Path |
             beside = [str(Path(joined.predictions.path).parent), str(truth if truth.is_dir() else truth.parent)]
             facts += measured_facts(joined)
         folder = home if home is not None else Path(run.name).parent
-        facts += recorded_facts(folder / FILE, None if home is not None else Path(run.name).name)
-        made.append(Entry(name, run, tuple(facts), tuple(dict.fromkeys([*folders, *beside]))))
+        record = read_run(folder / FILE, None if home is not None else Path(run.name).name)
+        facts += [("leakage", sentence) for sentence in _sentences(record)]
+        kept = tuple(recorded_facts(record))
+        made.append(Entry(name, run, tuple(facts), kept, tuple(dict.fromkeys([*folders, *beside]))))
     return made
 
 
@@ -53,20 +56,30 @@ def measured_facts(joined: Joined) -> list[tuple[str, str]]:
     return [*found, *((name, f"{len(rows):,}") for name, rows in left.items() if len(rows))]
 
 
-def recorded_facts(path: Path, answers: str | None) -> list[tuple[str, str]]:
-    """What a `run.json` says of how answers were made; none without one, or where it is of another file of answers."""
+def read_run(path: Path, answers: str | None) -> dict[str, Any]:
+    """A `run.json`; empty where it is none, or of another file of answers than this one."""
     try:
-        if path.stat().st_size > _MOST_BYTES:
-            return []
+        if answers not in (None, FIXES) or path.stat().st_size > _MOST_BYTES:
+            return {}
         record = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
-        return []
-    if not isinstance(record, dict) or answers not in (None, "fixes.jsonl"):
-        return []
+        return {}
+    return record if isinstance(record, dict) else {}
+
+
+def recorded_facts(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """What a run's record says of how its answers were made, line by line."""
     found: list[tuple[str, str]] = []
     for key in _TOLD:
         _flatten(key, record.get(key), found)
     return found[:_MOST_FACTS]
+
+
+def _sentences(record: Mapping[str, Any]) -> list[str]:
+    """What was found of queries that lie in the references."""
+    leakage = record.get("leakage")
+    said = leakage.get("sentences") if isinstance(leakage, dict) else None
+    return [str(sentence) for sentence in said] if isinstance(said, list) else []
 
 
 def _file(path: str) -> str:
@@ -83,6 +96,7 @@ def _flatten(name: str, value: Any, found: list[tuple[str, str]]) -> None:
             _flatten(f"{name}: {key}", inner, found)
     elif isinstance(value, list):
         if value:
-            found.append((name, " ".join(str(one) for one in value[:_MOST_LISTED])))
+            listed = [one if isinstance(one, str) else json.dumps(one) for one in value[:_MOST_LISTED]]
+            found.append((name, " ".join(listed)))
     elif value is not None:
         found.append((name, str(value)))

@@ -36,7 +36,7 @@ def _lines(report: Report) -> Iterator[str]:
 
 
 def _run(entry: Entry) -> Iterator[str]:
-    yield from (f"- {escaped(name)}: {escaped(value)}" for name, value in entry.facts)
+    yield from (f"- {escaped(name)}: {escaped(value)}" for name, value in (*entry.facts, *entry.record))
     score = entry.run.score
     if score is None:
         return

@@ -20,7 +20,7 @@ from geoloc_cli.evaluate.report import latex
 from geoloc_cli.evaluate.report.content import Report, report
 from geoloc_cli.evaluate.report.files import NAMES, write_folder, write_page
 from geoloc_cli.evaluate.report.flat import as_json, figures_csv
-from geoloc_cli.evaluate.report.made import entries, recorded_facts
+from geoloc_cli.evaluate.report.made import entries, read_run, recorded_facts
 from geoloc_cli.evaluate.report.markdown import escaped, markdown
 from geoloc_cli.evaluate.run_record import SCHEMA
 
@@ -107,14 +107,21 @@ def test_all_forms_are_written_into_a_folder(told: Report, tmp_path: Path) -> No
 
 
 def test_the_record_beside_answers_says_how_they_were_made(make: Made, tmp_path: Path) -> None:
-    record = {"schema": SCHEMA, "command": ["geoloc", "evaluate"], "options": {"top_k": 15, "map": None}, "figures": {}}
+    record = {"schema": SCHEMA, "command": ["geoloc", "evaluate"], "options": {"top_k": 15, "map": None}}
+    record["leakage"] = {"looked": True, "sentences": ["1 of 7 queries is a copy."]}
     path = tmp_path / "run.json"
     path.write_text(json.dumps(record))
-    wanted = [("command", "geoloc evaluate"), ("options: top_k", "15")]
-    assert recorded_facts(path, "fixes.jsonl") == recorded_facts(path, None) == wanted
-    assert recorded_facts(path, "other.csv") == []
-    path.write_text("[" * 100_000)
-    assert recorded_facts(path, None) == []
+    assert read_run(path, "fixes.jsonl") == read_run(path, None) == record
+    assert recorded_facts(record) == [("command", "geoloc evaluate"), ("options: top_k", "15")]
+    assert read_run(path, "other.csv") == {}
+    fixes = tmp_path / "fixes.jsonl"
+    fixes.write_text("{}\n")
+    (entry,) = entries([make(str(fixes), [1.0])])
+    assert ("leakage", "1 of 7 queries is a copy.") in entry.facts
+    assert ("options: top_k", "15") in entry.record
+    for text in ("[" * 100_000, "[]", "{"):
+        path.write_text(text)
+        assert recorded_facts(read_run(path, None)) == []
     answers = tmp_path / "answers.csv"
     answers.write_text("photo,lat,lon\n")
     (entry,) = entries([make(str(answers), [1.0, NAN])])
