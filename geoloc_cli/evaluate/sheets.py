@@ -243,7 +243,9 @@ def square_km(value: float) -> str:
     """An area, in square metres where a person would say it so."""
     if value < 0.01:
         return f"{number(value * 1e6)} m²"
-    return f"{number(value)} km²" if value < 1e4 else f"{value:.1e} km²"
+    if value < 1e4:
+        return f"{number(value)} km²"
+    return f"{number(value / 1e6)} million km²" if value >= 1e6 else f"{value / 1e3:.0f} 000 km²"
 
 
 def probability(value: float) -> str:

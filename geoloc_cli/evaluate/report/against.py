@@ -21,6 +21,15 @@ _TIE_M = 1e-3
 _LEAST_AHEAD = 0.01  # of the logarithm of an error: one per cent
 _FAR_M = 2.01e7
 
+_HOLM = f"made larger for the number of pairs (Holm); * where it is below {_SURE:g}."
+_SHARES = (
+    f"The share of the row's run less that of the column's: better when positive. p by McNemar's exact test, {_HOLM}"
+)
+_ERRORS = (
+    "The median of the row's errors less the column's, photograph by photograph: better when negative. p by Wilcoxon's "
+    f"signed ranks, {_HOLM}"
+)
+
 Told = Callable[[Comparison], tuple[str, float, float]]
 """What a comparison says: the difference in words, as a number, and its probability."""
 
@@ -35,8 +44,11 @@ def against(runs: Sequence[Placed], comparisons: Sequence[Comparison], how: How)
         made += _same(runs, rows, how)
         made.append(_wins(runs, rows))
     levels = list(comparisons[0].within)
-    made += [_matrix(runs, comparisons, f"share within {name}", _share_at(name)) for name in levels]
-    made.append(_matrix(runs, comparisons, "errors", _errors_of))
+    made += [
+        replace(_matrix(runs, comparisons, f"share within {name}", _share_at(name)), note=_SHARES if not number else "")
+        for number, name in enumerate(levels)
+    ]
+    made.append(replace(_matrix(runs, comparisons, "errors", _errors_of), note=_ERRORS))
     return [*made, *([_apart(runs, rows)] if len(rows[0]) else [])]
 
 
@@ -95,14 +107,7 @@ def _matrix(runs: Sequence[Placed], comparisons: Sequence[Comparison], what: str
             way = apart if (here, there) in found else -apart
             cells.append(Cell(_signed(text, way, p_value), f"p {_is(p_value)}") if text else Cell(""))
         rows.append(((run.name,), tuple(cells)))
-    if what == "errors":
-        note = "The median of the row's errors less the column's, photograph by photograph: better when negative."
-        test = "Wilcoxon's signed ranks"
-    else:
-        note = f"The {what} of the row's run less that of the column's: better when positive."
-        test = "McNemar's exact test"
-    note += f" p by {test}, made larger for the number of pairs (Holm); * where it is below {_SURE:g}."
-    return Sheet(f"Paired test: {what}", ("run",), tuple(run.name for run in runs), tuple(rows), note)
+    return Sheet(f"Paired test: {what}", ("run",), tuple(run.name for run in runs), tuple(rows))
 
 
 def _signed(text: str, value: float, p_value: float) -> str:
