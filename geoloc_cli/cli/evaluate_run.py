@@ -45,7 +45,8 @@ OUT: Any = typer.Option(
     None,
     "--out",
     metavar="DIR",
-    help="Where the run is kept, and goes on if it was interrupted; runs/NAME by default.",
+    help="Where the run and its report are kept, and a run goes on that was interrupted; runs/NAME by default. Of "
+    "predictions, where the page, Markdown, LaTeX, CSV and JSON are written.",
 )
 LEAKAGE: Any = typer.Option(
     None,

@@ -54,4 +54,4 @@ def _row(row: Row, ends: bool) -> str:
 
 def _cell(cell: Cell, ends: bool) -> str:
     said = escaped(cell.text)
-    return f"{said} {{\\scriptsize ({escaped(cell.ends)})}}" if ends and cell.ends else said
+    return f"{said} ({escaped(cell.ends)})" if ends and cell.ends else said

@@ -67,7 +67,7 @@ def test_latex_has_the_rules_of_booktabs_and_sets_names_as_they_are(told: Report
     text = "\n".join(latex.table(told.tables[0], ends=True))
     assert [text.count(rule) for rule in (r"\toprule", r"\midrule", r"\bottomrule")] == [1, 2, 1]
     assert text.index(r"\multicolumn{11}{l}{\emph{published, not measured here}}") < text.index("GeoCLIP [im2gps3k]")
-    assert r"66.7 \% {\scriptsize (20.8--93.9)}" in text
+    assert r"66.7 \% (20.8--93.9)" in text
     assert r"\input{" not in text
     assert r"\textbackslash{}input\{x\}" in text
     rows = [line for line in text.splitlines() if line.endswith(r"\\") and not line.startswith(r"\multicolumn")]
