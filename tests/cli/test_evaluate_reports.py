@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from geoloc_cli.cli.app import main
 
@@ -81,3 +82,19 @@ def test_published_lines_of_the_csv_have_a_source_and_the_columns_of_what_was_me
     posenet = [row for row in others if row["predictions"] == "PoseNet"]
     assert [(row["median_m_stairs"], row["median_deg_stairs"]) for row in posenet] == [("0.47", ""), ("", "13.81")]
     assert "mark" not in geoloc("one.csv", "--format", "csv")[1].splitlines()[0]
+
+
+def test_a_run_has_its_report_beside_its_record(geoloc: Run) -> None:
+    Path("photos").mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        Image.new("RGB", (16, 12), (90, 90, 90)).save(Path("photos", name))
+    Path("truth.csv").write_text("photo,lat,lon\na.jpg,1,2.001\nb.jpg,1,2.1\n", encoding="utf-8")
+    call = ["--photos", "photos", "--queries", "photos", "--truth", "truth.csv", "--prior", "near=1,2,5km"]
+    status, _, err = geoloc(*call, "--out", "run", "--quiet")
+    assert status == 0, err
+    page = Path("run/report.html").read_text(encoding="utf-8")
+    assert "How its answers were made" in page
+    assert page.count('src="data:image/jpeg;base64,') == 2
+    (told,) = json.loads(Path("run/report.json").read_text(encoding="utf-8"))["runs"]
+    assert (told["record"]["set: queries"], told["record"]["options: priors"]) == ("2", "near=1,2,5km")
+    assert told["within"] == json.loads(Path("run/run.json").read_text(encoding="utf-8"))["figures"]["within"]
