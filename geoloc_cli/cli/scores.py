@@ -100,6 +100,7 @@ def _write_csv(runs: Sequence[Evaluated], published: Sequence[Published]) -> Non
     With published rows there are the columns that these need, and two that say what they are and where they were read.
     """
     from geoloc_cli.evaluate.published import NOTE
+    from geoloc_cli.export.csv import cell as guarded
 
     rows = csv.writer(sys.stdout)
     records = [run.as_json() for run in runs if run.score]
