@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -50,11 +51,13 @@ def write(
         _write_csv(runs, published)
         return
     from geoloc_cli.evaluate.report import latex, markdown
+    from geoloc_cli.evaluate.report.content import renamed
     from geoloc_cli.evaluate.report.others import with_published
     from geoloc_cli.evaluate.sheets import sheets
 
     plain = any(run.score for run in runs)  # the table of distances, which comes first, says itself what it is
-    for number, sheet in enumerate(with_published(sheets(runs, comparisons), published)):
+    shown = [renamed(sheet, _without_folder([run.name for run in runs])) for sheet in sheets(runs, comparisons)]
+    for number, sheet in enumerate(with_published(shown, published)):
         titled = number > 0 or not plain
         if name == "table":
             _write_table(sheet, titled=titled)
@@ -62,6 +65,13 @@ def write(
             typer.echo("\n".join([*([f"\n{sheet.title}\n"] if titled else []), *markdown.table(sheet, ends=ends)]))
         else:
             typer.echo("\n".join(latex.table(sheet, ends=ends, titled=titled)))
+
+
+def _without_folder(paths: Sequence[str]) -> dict[str, str]:
+    """The names of files that lie in one folder; nothing for a single one, or where the folder tells them apart."""
+    whole = set(paths)
+    alike = len(whole) > 1 and len({os.path.dirname(path) for path in whole}) == 1
+    return {path: os.path.basename(path) or path for path in whole} if alike else {}
 
 
 def as_json(

@@ -228,7 +228,7 @@ def number(value: float) -> str:
     if not math.isfinite(value):
         return _NONE
     if abs(value) < 0.1:
-        return f"{value:.4f}" if value else "0"
+        return f"{value:.4f}" if abs(value) >= 5e-5 else "0"
     return f"{value:.2f}" if abs(value) < 10.0 else f"{value:.1f}" if abs(value) < 100.0 else f"{value:.0f}"
 
 

@@ -46,9 +46,9 @@ def report(
     names = {entry.run.score.predictions: entry.name for entry in entries if entry.run.score}
     names |= {entry.run.name: entry.name for entry in entries}
     runs = [entry.run for entry in entries]
-    measured = [*(_renamed(sheet, names) for sheet in sheets(runs)), *more_sheets(placed(entries))]
+    measured = [*(renamed(sheet, names) for sheet in sheets(runs)), *more_sheets(placed(entries))]
     tables = with_published(measured, published)
-    pairs = [_renamed(sheet, names) for sheet in sheets([], comparisons)]
+    pairs = [renamed(sheet, names) for sheet in sheets([], comparisons)]
     facts = [("command", shlex.join(command))] if command else []
     facts.append(("versions", f"geoloc {__version__}, numpy {np.__version__}, Python {platform.python_version()}"))
     facts.append(("intervals", _intervals(how)))
@@ -64,7 +64,7 @@ def report(
     )
 
 
-def _renamed(sheet: Sheet, names: dict[str, str]) -> Sheet:
+def renamed(sheet: Sheet, names: dict[str, str]) -> Sheet:
     """Rows by the short names of the runs."""
     return replace(sheet, rows=tuple((tuple(names.get(one, one) for one in row), cells) for row, cells in sheet.rows))
 
