@@ -1,5 +1,8 @@
 """Scores on stdout: tables for a person; csv, json, markdown or latex for a program or a paper."""
 
+# Names stay the strings that the user gave.
+# ruff: noqa: PTH119, PTH120
+
 from __future__ import annotations
 
 import csv
