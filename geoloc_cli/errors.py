@@ -7,7 +7,8 @@
     │   ├── PhotoTooLarge         more pixels than the limit (a decompression bomb, or a gigantic picture)
     │   ├── NoPosition            a photo to be indexed says nowhere where it was taken
     │   ├── TooFewFeatures        nothing on the picture to describe it by
-    │   └── PriorFailed           a prior could not be asked; the photo is located by what is left
+    │   ├── PriorFailed           a prior could not be asked; the photo is located by what is left
+    │   └── NotWritable           a position cannot be written into its file, or taken out of it, without harm
     └── RunError              the run must stop: one sentence on stderr, `exit_code` as exit status
         ├── UsageError            the call was wrong (2)
         ├── ConfigError           a setting is wrong (2)
@@ -67,6 +68,10 @@ class TooFewFeatures(PhotoError):
 
 class PriorFailed(PhotoError):
     code = "prior_failed"
+
+
+class NotWritable(PhotoError):
+    code = "not_writable"
 
 
 class RunError(GeolocError):
