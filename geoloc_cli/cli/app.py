@@ -23,6 +23,7 @@ from geoloc_cli.cli import (
     models,
     prior,
     schema,
+    tag,
 )
 from geoloc_cli.errors import EXIT_INTERRUPTED, RunError
 
@@ -55,6 +56,7 @@ app.command("prior")(prior.prior)
 app.command("export")(export.export)
 app.command("evaluate")(evaluate.evaluate)
 app.command("inspect")(inspect.inspect)
+app.command("tag")(tag.tag)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("backends")(backends.backends)

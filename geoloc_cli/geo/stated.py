@@ -7,6 +7,19 @@ import re
 from geoloc_cli.errors import UsageError
 
 _CIRCLE = re.compile(r"\s*([-+]?[\d.]+)\s*,\s*([-+]?[\d.]+)\s*,\s*([\d.]+)\s*(km|m)?\s*")
+_LENGTH = re.compile(r"\s*([\d.]+)\s*(km|m)?\s*")
+
+
+def length_of(text: str, owner: str) -> float:
+    """Metres of a length in metres, or with the unit m or km. Raises UsageError, which names the `owner`."""
+    match = _LENGTH.fullmatch(text)
+    try:
+        metres = float(match[1]) * (1000.0 if match[2] == "km" else 1.0) if match else 0.0
+    except ValueError:
+        metres = 0.0
+    if metres <= 0.0:
+        raise UsageError(f"{owner} is {text!r}; give a length above 0, as in 50m or 2km.")
+    return metres
 
 
 def circle_of(text: str, owner: str) -> tuple[float, float, float]:

@@ -7,8 +7,7 @@ import struct
 import zlib
 from dataclasses import dataclass
 
-from geoloc_cli.errors import NotWritable
-from geoloc_cli.photos.writing.splices import Splice
+from geoloc_cli.photos.writing.splices import Splice, Tangled
 
 EXIF_HEAD = b"Exif\x00\x00"
 XMP_HEAD = b"http://ns.adobe.com/xap/1.0/\x00"
@@ -45,9 +44,9 @@ class Jpeg:
 
 
 def jpeg_parts(data: bytes, at: int = 0) -> Jpeg:
-    """The picture that begins at `at`. Raises NotWritable where a segment is not whole."""
+    """The picture that begins at `at`. Raises Tangled where a segment is not whole."""
     if data[at : at + 2] != b"\xff\xd8":
-        raise NotWritable("it does not begin as a JPEG")
+        raise Tangled("it does not begin as a JPEG")
     parts: list[Part] = []
     at += 2
     while True:
@@ -56,7 +55,7 @@ def jpeg_parts(data: bytes, at: int = 0) -> Jpeg:
             at += 1
         marker = data[at + 1 : at + 2]
         if data[at : at + 1] != b"\xff" or not marker:
-            raise NotWritable("its JPEG segments are damaged")
+            raise Tangled("its JPEG segments are damaged")
         if marker[0] == _EOI:
             return Jpeg(tuple(parts), at + 2)
         if marker[0] == 0x01 or 0xD0 <= marker[0] <= 0xD8:
@@ -64,7 +63,7 @@ def jpeg_parts(data: bytes, at: int = 0) -> Jpeg:
             continue
         stop = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
         if stop > len(data) or stop < at + 4:
-            raise NotWritable("a JPEG segment of it is not whole")
+            raise Tangled("a JPEG segment of it is not whole")
         parts.append(Part(marker, start, at + 4, stop, stop))
         at = stop
         if marker[0] == _SOS:
@@ -91,10 +90,10 @@ def jpeg_with_exif(data: bytes, jpeg: Jpeg, block: bytes) -> Splice:
 
 
 def jpeg_segment(block: bytes) -> bytes:
-    """An EXIF segment. Raises NotWritable where the block does not fit into one."""
+    """An EXIF segment. Raises Tangled where the block does not fit into one."""
     length = 2 + len(EXIF_HEAD) + len(block)
     if length > _SEGMENT_LIMIT:
-        raise NotWritable("its EXIF fills its JPEG segment of 64 KiB already")
+        raise Tangled("its EXIF fills its JPEG segment of 64 KiB already")
     return b"\xff\xe1" + length.to_bytes(2, "big") + EXIF_HEAD + block
 
 
@@ -111,7 +110,7 @@ def png_parts(data: bytes) -> list[Part]:
         length, name = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
         stop = at + 12 + length
         if len(name) < 4 or stop > len(data):
-            raise NotWritable("its PNG chunks are damaged")
+            raise Tangled("its PNG chunks are damaged")
         parts.append(Part(name, at, at + 8, at + 8 + length, stop))
         at = stop
         if name == b"IEND":
@@ -127,16 +126,16 @@ def webp_parts(data: bytes) -> list[Part]:
     parts: list[Part] = []
     at, end = 12, 8 + int.from_bytes(data[4:8], "little")
     if end > len(data):
-        raise NotWritable("it is a WebP that was cut off")
+        raise Tangled("it is a WebP that was cut off")
     while at + 8 <= end:
         inner = at + 8
         stop = inner + int.from_bytes(data[at + 4 : at + 8], "little")
         if stop > end:
-            raise NotWritable("its WebP chunks are damaged")
+            raise Tangled("its WebP chunks are damaged")
         parts.append(Part(data[at : at + 4], at, inner, stop, stop + stop % 2))
         at = stop + stop % 2
     if not parts:
-        raise NotWritable("it is a WebP without a picture")
+        raise Tangled("it is a WebP without a picture")
     return parts
 
 
@@ -175,6 +174,6 @@ def _webp_head(picture: Part, data: bytes) -> bytes:
         width, height = (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
         flags = _WEBP_EXIF | (_WEBP_ALPHA if bits >> 28 & 1 else 0)
     else:
-        raise NotWritable("it is a WebP whose picture does not come first")
+        raise Tangled("it is a WebP whose picture does not come first")
     sides = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
     return b"VP8X" + (10).to_bytes(4, "little") + bytes([flags, 0, 0, 0]) + sides

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from geoloc_cli.errors import NotWritable
 from geoloc_cli.photos.opening import Kind
 from geoloc_cli.photos.writing.containers import (
     EXIF_HEAD,
@@ -20,7 +19,7 @@ from geoloc_cli.photos.writing.containers import (
     webp_with_exif,
 )
 from geoloc_cli.photos.writing.gps_tags import OF_THE_OLD_POSITION, Geotag, exif_tags
-from geoloc_cli.photos.writing.splices import Splice, applied, shifted
+from geoloc_cli.photos.writing.splices import Splice, Tangled, applied, shifted
 from geoloc_cli.photos.writing.tiff_block import EMPTY, Block, gps_directory, with_gps
 
 _EXIF_IFD, _EXIF_VERSION, _MAKER_NOTE, _LAT = 0x8769, 0x9000, 0x927C, 2
@@ -30,11 +29,11 @@ _TIFF_SUFFIXES = (".tif", ".tiff")
 
 
 def exif_splices(path: str, kind: Kind, data: bytes, tag: Geotag) -> list[Splice]:
-    """The change of a file's bytes. Raises NotWritable, its message the reason, where it could harm something."""
+    """The change of a file's bytes. Raises Tangled, its message the reason, where it could harm something."""
     if kind == "HEIF":
-        raise NotWritable("positions are not written into HEIC")
+        raise Tangled("positions are not written into HEIC")
     if kind == "TIFF" and os.path.splitext(path)[1].lower() not in _TIFF_SUFFIXES:  # noqa: PTH122
-        raise NotWritable("it looks like a raw file, which is left as the camera wrote it")
+        raise Tangled("it looks like a raw file, which is left as the camera wrote it")
     editors: dict[Kind, Callable[[bytes, Geotag], list[Splice]]] = {
         "JPEG": _in_jpeg,
         "PNG": _in_png,
@@ -66,15 +65,15 @@ def _in_jpeg(data: bytes, tag: Geotag) -> list[Splice]:
     found = jpeg_of(data, jpeg.parts, EXIF_HEAD)
     index = is_multi_picture(data, jpeg.parts)
     if len(found) > 1:
-        raise NotWritable("it has several EXIF segments")
+        raise Tangled("it has several EXIF segments")
     if not found:
         return [jpeg_with_exif(data, jpeg, _new_block(EMPTY, tag))]
     (part,) = found
     block = part.payload(data)
     if index and index[0].start < part.start:
-        raise NotWritable("the index of its pictures comes before its EXIF")
+        raise Tangled("the index of its pictures comes before its EXIF")
     if not index and b"\xff\xd8\xff" in data[jpeg.stop :] and _has_maker_notes(block):
-        raise NotWritable("a second picture follows it, to which its MakerNotes may point by place")
+        raise Tangled("a second picture follows it, to which its MakerNotes may point by place")
     segment = jpeg_segment(_new_block(block, tag))
     # The segment's length, and what changed within the block.
     return [Splice(part.start, part.inner, segment[: 4 + len(EXIF_HEAD)]), *shifted(_in_block(block, tag), part.inner)]
@@ -88,10 +87,10 @@ def _in_png(data: bytes, tag: Geotag) -> list[Splice]:
     parts = png_parts(data)
     old = [part for part in parts if part.name == b"eXIf"]
     if not old and any(data.startswith(_PNG_RAW_EXIF, part.inner) for part in parts):
-        raise NotWritable("its EXIF is a text of ImageMagick's")
+        raise Tangled("its EXIF is a text of ImageMagick's")
     pixels = next((part for part in parts if part.name == b"IDAT"), None)
     if pixels is None or len(old) > 1:
-        raise NotWritable("its PNG chunks are damaged")
+        raise Tangled("its PNG chunks are damaged")
     place = (old[0].start, old[0].stop) if old else (pixels.start, pixels.start)
     block = old[0].payload(data) if old else EMPTY
     return [Splice(*place, png_chunk(b"eXIf", _new_block(block, tag)))]

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from geoloc_cli.errors import NotWritable
+
+class Tangled(Exception):
+    """What stands in a file could not be changed without harm to something else; the message is why, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +21,11 @@ class Splice:
 
 
 def ordered(splices: Iterable[Splice]) -> list[Splice]:
-    """By their place. Raises NotWritable where two of them are about the same bytes."""
+    """By their place. Raises Tangled where two of them are about the same bytes."""
     found = sorted(splices, key=lambda splice: (splice.start, splice.stop))
     for before, after in pairwise(found):
         if after.start < before.stop:
-            raise NotWritable("two parts of its metadata lie on one another")
+            raise Tangled("two parts of its metadata lie on one another")
     return found
 
 
@@ -32,7 +34,7 @@ def applied(data: bytes, splices: Iterable[Splice]) -> bytes:
     parts, at = [], 0
     for splice in ordered(splices):
         if splice.stop > len(data):
-            raise NotWritable("a part of its metadata lies beyond its end")
+            raise Tangled("a part of its metadata lies beyond its end")
         parts += [data[at : splice.start], splice.data]
         at = splice.stop
     return b"".join([*parts, data[at:]])

@@ -11,8 +11,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from geoloc_cli.errors import NotWritable
-from geoloc_cli.photos.writing.splices import Splice, blanks
+from geoloc_cli.photos.writing.splices import Splice, Tangled, blanks
 
 GPS_IFD = 0x8825
 _EXIF_IFD, _SUB_IFDS, _INTEROP_IFD, _MAKER_NOTE = 0x8769, 0x014A, 0xA005, 0x927C
@@ -66,13 +65,13 @@ class NewTag:
 
 
 class Block:
-    """A TIFF structure. Whatever is read of it raises NotWritable where it is not what it should be."""
+    """A TIFF structure. Whatever is read of it raises Tangled where it is not what it should be."""
 
     def __init__(self, data: bytes) -> None:
         marks = {b"II\x2a\x00": "<", b"MM\x00\x2a": ">"}
         if data[:4] not in marks:
             big = data[:4] in (b"II\x2b\x00", b"MM\x00\x2b")
-            raise NotWritable("it is a BigTIFF" if big else "its EXIF block does not begin as one")
+            raise Tangled("it is a BigTIFF" if big else "its EXIF block does not begin as one")
         self.data, self.order = data, marks[data[:4]]
 
     def number(self, at: int) -> int:
@@ -82,7 +81,7 @@ class Block:
         try:
             return struct.unpack_from(self.order + form, self.data, at)
         except struct.error as error:
-            raise NotWritable("its EXIF points beyond its end") from error
+            raise Tangled("its EXIF points beyond its end") from error
 
     def pack(self, form: str, *values: int) -> bytes:
         return struct.pack(self.order + form, *values)
@@ -92,7 +91,7 @@ class Block:
 
     def directory(self, at: int) -> Directory:
         if at < 8:
-            raise NotWritable("its EXIF has a directory in its head")
+            raise Tangled("its EXIF has a directory in its head")
         entries = []
         for k in range(self.unpack("H", at)[0]):
             here = at + 2 + 12 * k
@@ -100,7 +99,7 @@ class Block:
             size = _SIZES.get(kind, 0) * count
             value = self.number(here + 8) if size > 4 else here + 8
             if value + size > len(self.data):
-                raise NotWritable("a tag of its EXIF points beyond its end")
+                raise Tangled("a tag of its EXIF points beyond its end")
             entries.append(Entry(here, tag, kind, count, self.data[here : here + 12], (value, value + size)))
         return Directory(at, tuple(entries), self.number(at + 2 + 12 * len(entries)))
 
@@ -113,7 +112,7 @@ class Block:
             if at == 0 or at in found:
                 continue
             if len(found) == _MAX_DIRECTORIES:
-                raise NotWritable(f"its EXIF has over {_MAX_DIRECTORIES} directories")
+                raise Tangled(f"its EXIF has over {_MAX_DIRECTORIES} directories")
             directory = found[at] = self.directory(at)
             waiting.append(directory.next)
             for tag in (_EXIF_IFD, _SUB_IFDS, _INTEROP_IFD):
@@ -124,7 +123,7 @@ class Block:
     def places(self, entry: Entry) -> list[int]:
         """What a tag that holds places of directories points to."""
         if entry.kind not in (_LONG, 13) or entry.count > _MAX_DIRECTORIES:
-            raise NotWritable(f"its EXIF tag 0x{entry.tag:04x} is no place of a directory")
+            raise Tangled(f"its EXIF tag 0x{entry.tag:04x} is no place of a directory")
         return list(self.unpack(f"{entry.count}I", entry.span[0]))
 
     def _taken(self) -> list[tuple[int, int]]:
@@ -141,7 +140,7 @@ class Block:
         spans = [(directory.at, directory.stop), *gone]
         held = [*self._taken(), *(entry.span for entry in kept if entry.outside)]
         if any(start < stop and low < stop and start < high for start, stop in spans for low, high in held):
-            raise NotWritable("its GPS directory lies upon other tags of its EXIF")
+            raise Tangled("its GPS directory lies upon other tags of its EXIF")
         return blanks(spans)
 
 
@@ -174,7 +173,7 @@ def with_gps(data: bytes, tags: Sequence[NewTag], drop: Iterable[int] = ()) -> l
         own = NewTag(GPS_IFD, _LONG, block.pack("I", at))
         tail += _directory(block, len(data) + len(tail), first.entries, [own], first.next)
     if len(data) + len(tail) > _LARGEST:
-        raise NotWritable("it would be over 4 GiB, which TIFF cannot hold")
+        raise Tangled("it would be over 4 GiB, which TIFF cannot hold")
     return [*splices, Splice(len(data), len(data), bytes(tail))]
 
 
