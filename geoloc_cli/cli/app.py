@@ -23,6 +23,7 @@ from geoloc_cli.cli import (
     models,
     prior,
     schema,
+    scrub,
     tag,
 )
 from geoloc_cli.errors import EXIT_INTERRUPTED, RunError
@@ -57,6 +58,7 @@ app.command("export")(export.export)
 app.command("evaluate")(evaluate.evaluate)
 app.command("inspect")(inspect.inspect)
 app.command("tag")(tag.tag)
+app.command("scrub")(scrub.scrub)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("backends")(backends.backends)

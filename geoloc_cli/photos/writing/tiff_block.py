@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from geoloc_cli.photos.writing.splices import Splice, Tangled, blanks
 
 GPS_IFD = 0x8825
-_EXIF_IFD, _SUB_IFDS, _INTEROP_IFD, _MAKER_NOTE = 0x8769, 0x014A, 0xA005, 0x927C
+_EXIF_IFD, _SUB_IFDS, _INTEROP_IFD = 0x8769, 0x014A, 0xA005
 # Bytes of one value by TIFF's type; 13 is an IFD's place, 129 Exif 3's UTF-8.
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 129: 1}
 _LONG = 4
@@ -195,24 +195,23 @@ def _directory(block: Block, at: int, kept: Sequence[Entry], tags: Sequence[NewT
     return bytes(out + block.pack("I", following) + values)
 
 
-def without_gps(data: bytes, *, maker_notes: bool = True) -> list[Splice]:
-    """The change, which keeps the length, that takes every GPS directory out, and MakerNotes where they may not stay.
+def without(data: bytes, tags: Iterable[int]) -> list[Splice]:
+    """The change, which keeps the length, that takes tags out of all directories, and what a GPS tag points to.
 
     The tags that follow move up by one, and what was the last is zeros.
     """
-    block = Block(data)
+    block, unwanted = Block(data), frozenset(tags)
     splices: list[Splice] = []
-    unwanted = {GPS_IFD} if maker_notes else {GPS_IFD, _MAKER_NOTE}
     for directory in block.directories():
         gone = [entry for entry in directory.entries if entry.tag in unwanted]
         if not gone:
             continue
         for entry in gone:
-            if entry.tag == _MAKER_NOTE:
-                splices += blanks([entry.span]) if entry.outside else []
-                continue
-            for at in block.places(entry):
-                splices += block.blanked(block.directory(at))
+            if entry.tag == GPS_IFD:
+                for at in block.places(entry):
+                    splices += block.blanked(block.directory(at))
+            elif entry.outside:
+                splices += blanks([entry.span])
         left = [entry.raw for entry in directory.entries if entry not in gone]
         new = block.pack("H", len(left)) + b"".join(left) + block.pack("I", directory.next)
         splices.append(Splice(directory.at, directory.stop, new.ljust(directory.stop - directory.at, b"\x00")))
