@@ -16,6 +16,13 @@ _HEADING_REF, _HEADING, _DATUM, _METHOD, _ERROR = 16, 17, 18, 27, 31
 # What is said of the measurement of a position, and goes with it: its altitude, satellites, status, mode, dilution,
 # area's name, differential correction.
 OF_THE_OLD_POSITION = (_ALT_REF, _ALT, 8, 9, 10, 11, 28, 30)
+OF_THE_OLD_POSITION_IN_XMP = frozenset(
+    f"GPS{name}"
+    for name in (
+        *("Altitude", "AltitudeRef", "Satellites", "Status"),
+        *("MeasureMode", "DOP", "AreaInformation", "Differential"),
+    )
+)
 # A millionth of a second of arc is 0.03 mm.
 _PER_SECOND = 1_000_000
 

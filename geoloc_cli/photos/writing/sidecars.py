@@ -11,18 +11,9 @@ from __future__ import annotations
 
 import os
 
-from geoloc_cli.photos.writing.gps_tags import Geotag, xmp_values
+from geoloc_cli.photos.writing.gps_tags import OF_THE_OLD_POSITION_IN_XMP, Geotag, xmp_values
 from geoloc_cli.photos.writing.splices import Splice
 from geoloc_cli.photos.writing.xmp_text import EXIF_NS, find, with_exif
-
-# As in EXIF: what is said of how a position was measured goes with it.
-_OF_THE_OLD_POSITION = frozenset(
-    f"GPS{name}"
-    for name in (
-        *("Altitude", "AltitudeRef", "Satellites", "Status"),
-        *("MeasureMode", "DOP", "AreaInformation", "Differential"),
-    )
-)
 
 
 def sidecar_of(photo: str) -> str:
@@ -51,5 +42,5 @@ def says_position(packet: bytes) -> bool:
 
 def sidecar_splices(packet: bytes | None, tag: Geotag) -> list[Splice]:
     """The change of a sidecar, None where there is none yet. Raises Tangled where it is no XMP."""
-    drop = _OF_THE_OLD_POSITION if packet is not None and says_position(packet) else frozenset[str]()
+    drop = OF_THE_OLD_POSITION_IN_XMP if packet is not None and says_position(packet) else frozenset[str]()
     return with_exif(packet, xmp_values(tag), drop)

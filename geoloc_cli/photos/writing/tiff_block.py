@@ -46,10 +46,7 @@ class Directory:
     at: int
     entries: tuple[Entry, ...]
     next: int
-
-    @property
-    def stop(self) -> int:
-        return self.at + 2 + 12 * len(self.entries) + 4
+    stop: int
 
     def entry(self, tag: int) -> Entry | None:
         return next((entry for entry in self.entries if entry.tag == tag), None)
@@ -89,7 +86,8 @@ class Block:
     def first(self) -> Directory:
         return self.directory(self.number(4))
 
-    def directory(self, at: int) -> Directory:
+    def directory(self, at: int, *, last: bool = False) -> Directory:
+        """The directory at a place; one that is the last of its chain may lack the place of a next one."""
         if at < 8:
             raise Tangled("its EXIF has a directory in its head")
         entries = []
@@ -101,7 +99,10 @@ class Block:
             if value + size > len(self.data):
                 raise Tangled("a tag of its EXIF points beyond its end")
             entries.append(Entry(here, tag, kind, count, self.data[here : here + 12], (value, value + size)))
-        return Directory(at, tuple(entries), self.number(at + 2 + 12 * len(entries)))
+        stop = at + 2 + 12 * len(entries)
+        if last and stop + 4 > len(self.data):
+            return Directory(at, tuple(entries), 0, stop)
+        return Directory(at, tuple(entries), self.number(stop), stop + 4)
 
     def directories(self) -> list[Directory]:
         """The chain from the first on, and those below it, but not the GPS ones."""
@@ -148,7 +149,7 @@ def gps_directory(block: Block) -> Directory | None:
     """The GPS directory of the first directory."""
     pointer = block.first().entry(GPS_IFD)
     places = block.places(pointer) if pointer else []
-    return block.directory(places[0]) if places else None
+    return block.directory(places[0], last=True) if places else None
 
 
 def with_gps(data: bytes, tags: Sequence[NewTag], drop: Iterable[int] = ()) -> list[Splice]:
@@ -209,7 +210,7 @@ def without(data: bytes, tags: Iterable[int]) -> list[Splice]:
         for entry in gone:
             if entry.tag == GPS_IFD:
                 for at in block.places(entry):
-                    splices += block.blanked(block.directory(at))
+                    splices += block.blanked(block.directory(at, last=True))
             elif entry.outside:
                 splices += blanks([entry.span])
         left = [entry.raw for entry in directory.entries if entry not in gone]
