@@ -41,9 +41,10 @@ LARGE = {
         "45-gps_ifd.jpg",
         "nikon-e950.jpg",
     ),
-    *("67-0_length_string.jpg", "image00971.jpg", "portrait_6.jpg", "BSG1.tiff", "no_exif.jpg", *LEFT_OUT),
+    *("samplefilehub.heif", "no_exif.jpg", "FujiFilm_FinePixS1Pro_1.jpg", "gps_xmp.jpg"),
+    *("67-0_length_string.jpg", "image00971.jpg", "portrait_6.jpg", "BSG1.tiff", *LEFT_OUT),
 }
-LARGE_BYTES = 100_000
+LARGE_BYTES = 20_000
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def scans(data: bytes) -> bytes:
 
 def test_a_tagged_file_has_every_other_tag_and_its_pixels_as_before(cameras: Cameras) -> None:
     assert cameras.refused == NOT_TAGGED
-    assert len(cameras.tags["tagged"]) > 60
+    assert len(cameras.tags["tagged"]) >= 40
     for name, tags in cameras.tags["tagged"].items():
         old, before, after = cameras.tags["before"][name], cameras.read("before", name), cameras.read("tagged", name)
         if name.endswith(".tiff"):  # without a position: the head points elsewhere, and the rest is as it was
@@ -115,7 +116,7 @@ def test_a_tagged_file_has_every_other_tag_and_its_pixels_as_before(cameras: Cam
 
 
 def test_a_scrubbed_copy_has_no_place_and_every_other_tag_and_its_pixels_as_before(cameras: Cameras) -> None:
-    assert sum(any(map(is_place, tags)) for tags in cameras.tags["before"].values()) > 12
+    assert sum(any(map(is_place, tags)) for tags in cameras.tags["before"].values()) >= 8
     assert {name for name, copy in cameras.copied.items() if copy.error} == NOT_TAGGED
     assert {name: list(copy.left_out) for name, copy in cameras.copied.items() if copy.left_out} == LEFT_OUT
     for name, tags in cameras.tags["scrubbed"].items():

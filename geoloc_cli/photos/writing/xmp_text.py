@@ -64,12 +64,13 @@ class _Search:
     def __init__(self, text: bytes, wanted: Wanted) -> None:
         self._text, self._wanted = text, wanted
         self._scopes: list[dict[str, str]] = [_XML]
-        self._inside: tuple[int, int] | None = None  # depth and beginning of the wanted element that is open
+        self._empty: list[bool] = []  # of the elements that are open, those that end as they begin
+        self._inside: tuple[int, tuple[int, int]] | None = None  # depth and tag of the wanted element that is open
         self.spans: list[tuple[int, int]] = []
         self.names: set[str] = set()
         self.end: int | None = None
         self.about = b""
-        self.parser = expat.ParserCreate("utf-8")
+        self.parser = expat.ParserCreate()
         self.parser.StartElementHandler, self.parser.EndElementHandler = self._start, self._stop
         self.parser.StartDoctypeDeclHandler = self.parser.EntityDeclHandler = self._refuse
 
@@ -86,13 +87,13 @@ class _Search:
         own = {key.partition(":")[2]: uri for key, uri in attributes.items() if key.split(":")[0] == "xmlns"}
         self._scopes.append(self._scopes[-1] | own if own else self._scopes[-1])
         at = self.parser.CurrentByteIndex
-        if self._inside is None and self._wanted(*self._named(name, True)):
-            self._inside = len(self._scopes), at
-        if self._wanted(*self._named(name, True)):
-            self.names.add(self._named(name, True)[1])
         tag = _START_TAG.match(self._text, at)
         if tag is None:
             raise Tangled("its XMP is not well-formed")
+        self._empty.append(tag[0].endswith(b"/>"))
+        if self._wanted(*self._named(name, True)):
+            self.names.add(self._named(name, True)[1])
+            self._inside = self._inside or (len(self._scopes), tag.span())
         described = self._named(name, True) == (_RDF_NS, "Description")
         for match in _ATTRIBUTE.finditer(self._text, at, tag.end()):
             key = self._named(match[1].decode("utf-8"), False)
@@ -104,14 +105,12 @@ class _Search:
                     self.spans.append(match.span())
 
     def _stop(self, name: str) -> None:
-        at = self.parser.CurrentByteIndex
+        at, empty = self.parser.CurrentByteIndex, self._empty.pop()
         if self._inside and self._inside[0] == len(self._scopes):
-            # An empty element ends where it begins.
-            tag = _START_TAG.match(self._text, at)
-            stop = tag.end() if tag and at == self._inside[1] else self._text.index(b">", at) + 1
-            self.spans.append((self._inside[1], stop))
+            start, stop = self._inside[1]
+            self.spans.append((start, stop if empty else self._text.index(b">", at) + 1))
             self._inside = None
-        if self._named(name, True) == (_RDF_NS, "RDF") and self._text.startswith(b"</", at):
+        if self._named(name, True) == (_RDF_NS, "RDF") and not empty:
             self.end = at
         self._scopes.pop()
 
