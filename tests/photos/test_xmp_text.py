@@ -74,14 +74,15 @@ def test_merging_replaces_the_position_and_keeps_every_other_byte() -> None:
 @needs_exiftool
 def test_exiftool_reads_the_same_in_four_quarters_of_the_earth(tmp_path: Path) -> None:
     wanted = {}
+    # exiftool takes a property of that name in any namespace, and ends a tag at the first `>`.
+    old = DARKTABLE.replace('other:GPSLatitude="mine"', "").replace(" > ", " ").encode()
     for k, (lat, lon) in enumerate([(47.5, 8.25), (-33.8567844, 151.2152967), (40.7, -74.0000001), (-54.8, -68.3)]):
         tag = Geotag(lat, lon, 8.44, "geoloc pose", -3.5, 271.5)
         path = tmp_path / f"{k}.xmp"
-        path.write_bytes(applied(DARKTABLE.encode(), sidecar_splices(DARKTABLE.encode(), tag)))
+        path.write_bytes(applied(old, sidecar_splices(old, tag)))
         wanted[str(path)] = lat, lon
     for name, tags in tags_of([tmp_path]).items():
-        found = tags["Composite:GPSLatitude"], tags["Composite:GPSLongitude"]
-        assert found == pytest.approx(wanted[name], abs=1e-9)
+        assert [float(v) for v in tags["Composite:GPSPosition"].split()] == pytest.approx(wanted[name], abs=1e-9)
         assert tags["XMP-exif:GPSHPositioningError"] == 8.44
         assert (tags["XMP-exif:GPSImgDirection"], tags["Composite:GPSAltitude"]) == (271.5, -3.5)
         assert tags["XMP-dc:Title"] == "Zürich < Genève 東京"

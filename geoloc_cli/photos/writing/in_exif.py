@@ -27,7 +27,7 @@ from geoloc_cli.photos.writing.gps_tags import (
     xmp_values,
 )
 from geoloc_cli.photos.writing.splices import Splice, Tangled, applied, shifted
-from geoloc_cli.photos.writing.tiff_block import EMPTY, Block, gps_directory, with_gps
+from geoloc_cli.photos.writing.tiff_block import EMPTY, GPS_IFD, Block, with_gps
 from geoloc_cli.photos.writing.xmp_text import EXIF_NS, blanked
 
 _EXIF_IFD, _EXIF_VERSION, _MAKER_NOTE, _XMP_TAG, _LAT = 0x8769, 0x9000, 0x927C, 700, 2
@@ -67,14 +67,14 @@ def _in_tiff(data: bytes, tag: Geotag) -> list[Splice]:
 
 def _in_block(block: bytes, tag: Geotag) -> list[Splice]:
     read = Block(block)
-    old = gps_directory(read)
+    old = read.below(GPS_IFD)
     drop = OF_THE_OLD_POSITION if old and old.entry(_LAT) else ()
     return with_gps(block, exif_tags(tag, read.order, _exif_version(read)), drop)
 
 
 def _exif_version(block: Block) -> str | None:
-    pointer = block.first().entry(_EXIF_IFD)
-    entry = block.directory(block.places(pointer)[0]).entry(_EXIF_VERSION) if pointer else None
+    exif = block.below(_EXIF_IFD)
+    entry = exif.entry(_EXIF_VERSION) if exif else None
     return block.data[slice(*entry.span)].decode("latin-1") if entry else None
 
 

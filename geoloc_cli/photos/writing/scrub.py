@@ -120,14 +120,14 @@ class _Scrub:
     def jpeg(self, data: bytes) -> list[Splice]:
         """Of a JPEG, and of those that follow it in the file; what follows that is none is cut off."""
         splices: list[Splice] = []
-        at = 0
+        at = end = 0
         while at < len(data):
             if at and data[at : at + 3] != b"\xff\xd8\xff":
                 self.left_out.append("what follows its picture")
-                return [*splices, Splice(at, len(data), b"")]
+                return [*splices, Splice(end, len(data), b"")]
             jpeg = jpeg_parts(data, at)
             splices += self._segments(data, jpeg.parts)
-            at = jpeg.stop
+            at = end = jpeg.stop
             while data[at : at + 1] == b"\x00":
                 at += 1
         return splices

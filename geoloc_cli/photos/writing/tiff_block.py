@@ -127,6 +127,12 @@ class Block:
             raise Tangled(f"its EXIF tag 0x{entry.tag:04x} is no place of a directory")
         return list(self.unpack(f"{entry.count}I", entry.span[0]))
 
+    def below(self, tag: int) -> Directory | None:
+        """The directory to which a tag of the first one points."""
+        pointer = self.first().entry(tag)
+        places = self.places(pointer) if pointer else []
+        return self.directory(places[0], last=True) if places else None
+
     def _taken(self) -> list[tuple[int, int]]:
         """Where the directories are and the values of their tags, the GPS ones left out."""
         spans = [(0, 8)]
@@ -145,13 +151,6 @@ class Block:
         return blanks(spans)
 
 
-def gps_directory(block: Block) -> Directory | None:
-    """The GPS directory of the first directory."""
-    pointer = block.first().entry(GPS_IFD)
-    places = block.places(pointer) if pointer else []
-    return block.directory(places[0], last=True) if places else None
-
-
 def with_gps(data: bytes, tags: Sequence[NewTag], drop: Iterable[int] = ()) -> list[Splice]:
     """The change that gives a TIFF structure these GPS tags, in place of its own of the same number and of `drop`.
 
@@ -159,7 +158,7 @@ def with_gps(data: bytes, tags: Sequence[NewTag], drop: Iterable[int] = ()) -> l
     """
     block = Block(data)
     block.directories()  # nothing may point beyond the end, where it would meet what is put there
-    first, old = block.first(), gps_directory(block)
+    first, old = block.first(), block.below(GPS_IFD)
     gone = {*drop, *(tag.tag for tag in tags)}
     kept = [entry for entry in old.entries if entry.tag not in gone] if old else []
     at = len(data) + len(data) % 2
