@@ -141,13 +141,12 @@ def _tell(outcome: Outcome, dry_run: bool, as_json: bool, quiet: bool) -> None:
 
 
 def _sum_up(counts: Counter[str], dry_run: bool, journal: str | None) -> None:
-    written = counts.pop("written", 0)
-    failed = counts.pop("failed", 0)
-    parts = [f"{written} {'would be ' if dry_run else ''}tagged"]
-    parts += [f"{number} skipped ({reason})" for reason, number in counts.most_common()]
-    parts += [f"{failed} failed"] if failed else []
+    skipped = Counter({reason: n for reason, n in counts.items() if reason not in ("written", "failed")})
+    parts = [f"{counts['written']} {'would be ' if dry_run else ''}tagged"]
+    parts += [f"{number} skipped ({reason})" for reason, number in skipped.most_common()]
+    parts += [f"{counts['failed']} failed"] if counts["failed"] else []
     typer.echo("; ".join(parts) + ".", err=True)
-    if written and journal:
+    if counts["written"] and journal:
         typer.echo(f"To put all back: geoloc tag --undo {table.printable(journal)} --restore", err=True)
 
 

@@ -155,7 +155,7 @@ def _altitude(
     if not ALT_RANGE_M[0] <= alt_m <= ALT_RANGE_M[1]:
         notes.append(f"Its altitude was left out: no photo is taken at {alt_m:g} m.")
         return None
-    since_3 = exif_version is not None and exif_version.isdigit() and int(exif_version) >= 300
+    since_3 = exif_version is not None and exif_version.isdecimal() and int(exif_version) >= 300
     return alt_m, "ellipsoid" if since_3 and ref not in (2, 3) else "sea_level"
 
 

@@ -161,6 +161,7 @@ def test_not_a_number_in_a_gps_tag_leaves_no_position(tmp_path: Path) -> None:
         (b"\x01", b"0300", -120.5, "ellipsoid"),
         (b"\x02", b"0300", 120.5, "sea_level"),
         (b"\x03", b"0300", -120.5, "sea_level"),
+        (b"\x00", b"030\xb9", 120.5, "sea_level"),
     ],
 )
 def test_altitude_counts_from_what_its_reference_says(

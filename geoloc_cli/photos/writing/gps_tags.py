@@ -77,7 +77,7 @@ def exif_tags(tag: Geotag, order: str, exif_version: str | None) -> list[NewTag]
         NewTag(_ERROR, _RATIONAL, rationals(_hundredths(max(tag.error_m, 0.01)))),
     ]
     if tag.alt_m is not None:
-        sea = 2 if exif_version is not None and exif_version.isdigit() and int(exif_version) >= 300 else 0
+        sea = 2 if exif_version is not None and exif_version.isdecimal() and int(exif_version) >= 300 else 0
         tags.append(NewTag(_ALT_REF, _BYTE, bytes([sea + (tag.alt_m < 0)])))
         tags.append(NewTag(_ALT, _RATIONAL, rationals(_hundredths(abs(tag.alt_m)))))
     if tag.heading_deg is not None:

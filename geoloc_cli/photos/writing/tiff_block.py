@@ -143,12 +143,23 @@ class Block:
 
     def blanked(self, directory: Directory, kept: Sequence[Entry] = ()) -> list[Splice]:
         """Zeros over a directory that nothing points to any more, and over the values of its tags that are not kept."""
-        gone = [entry.span for entry in directory.entries if entry.outside and entry not in kept]
+        stay = {entry.at for entry in kept}
+        gone = [entry.span for entry in directory.entries if entry.outside and entry.at not in stay]
         spans = [(directory.at, directory.stop), *gone]
-        held = [*self._taken(), *(entry.span for entry in kept if entry.outside)]
-        if any(start < stop and low < stop and start < high for start, stop in spans for low, high in held):
+        if _meet(spans, [*self._taken(), *(entry.span for entry in kept if entry.outside)]):
             raise Tangled("its GPS directory lies upon other tags of its EXIF")
         return blanks(spans)
+
+
+def _meet(spans: Sequence[tuple[int, int]], others: Sequence[tuple[int, int]]) -> bool:
+    """Whether any span of the one kind lies on any of the other."""
+    reached = [0, 0]  # how far the spans of either kind go that began until here
+    labelled = [*((start, stop, 0) for start, stop in spans), *((start, stop, 1) for start, stop in others)]
+    for start, stop, kind in sorted(labelled):
+        if start < stop and start < reached[1 - kind]:
+            return True
+        reached[kind] = max(reached[kind], stop if start < stop else 0)
+    return False
 
 
 def with_gps(data: bytes, tags: Sequence[NewTag], drop: Iterable[int] = ()) -> list[Splice]:
@@ -212,7 +223,7 @@ def without(data: bytes, tags: Iterable[int]) -> list[Splice]:
                     splices += block.blanked(block.directory(at, last=True))
             elif entry.outside:
                 splices += blanks([entry.span])
-        left = [entry.raw for entry in directory.entries if entry not in gone]
+        left = [entry.raw for entry in directory.entries if entry.tag not in unwanted]
         new = block.pack("H", len(left)) + b"".join(left) + block.pack("I", directory.next)
         splices.append(Splice(directory.at, directory.stop, new.ljust(directory.stop - directory.at, b"\x00")))
     return splices
