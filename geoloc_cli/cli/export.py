@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import typer
 
 from geoloc_cli.cli import options
-from geoloc_cli.cli.table import printable
+from geoloc_cli.cli.fixes import FixReader
 from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
-from geoloc_cli.types import Failure, Fix, Stage
+from geoloc_cli.types import Stage
 
 if TYPE_CHECKING:
     from geoloc_cli.export.formats import Format
@@ -76,7 +75,7 @@ def export(
         raise UsageError(f"--to {to} needs --out PATH.")
     asked = Asked(shapes, map, said or CameraOverride())
     left_out: Counter[str] = Counter()
-    reader = _Reader()
+    reader = FixReader()
     taken = chosen(reader.answers(fixes), left_out, min_confidence=min_confidence, stages=stage, placed=not form.folder)
     before = left_out.total()
     _write(form, form.write(taken, left_out, asked), out)
@@ -99,27 +98,3 @@ def _write(form: Format, content: bytes | dict[str, bytes], out: str | None) -> 
     else:
         path = Path(out)
         put_file(path / form.file if form.file and path.is_dir() else path, content)
-
-
-class _Reader:
-    """Reads answers, and says which lines are none."""
-
-    def __init__(self) -> None:
-        self.bad = 0
-
-    def answers(self, files: list[str]) -> Iterator[Fix | Failure]:
-        from geoloc_cli.records import read_lines
-
-        for name in files:
-            if name == "-":
-                yield from read_lines(sys.stdin.buffer, "standard input", self._wrong)
-                continue
-            try:
-                with Path(name).open("rb") as lines:
-                    yield from read_lines(lines, name, self._wrong)
-            except OSError as error:
-                raise UsageError(f"{name} cannot be read ({error.strerror}); give lines of `geoloc locate`.") from error
-
-    def _wrong(self, sentence: str) -> None:
-        self.bad += 1
-        typer.echo(f"geoloc: {printable(sentence)}", err=True)

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from geoloc_cli.cli import options, table
+from geoloc_cli.cli.fixes import FixReader
 from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
 
 if TYPE_CHECKING:
     from geoloc_cli.export.tagging import Outcome
-    from geoloc_cli.types import Failure, Fix
 
 _NO_JOURNAL = "none"
 
@@ -78,27 +76,20 @@ def tag(
         located_at=Path(fixes).stat().st_mtime if Path(fixes).is_file() else None,
     )
     asked.check()
+    reader = FixReader()
+    counts = Counter[str]()
     with ExitStack() as stack:
-        lines = sys.stdin if fixes == "-" else stack.enter_context(_opened(fixes))
         journal = None if dry_run else _journal(fixes, undo)
         kept = Journal(journal) if journal else None
         if kept:
             stack.callback(kept.close)
-        counts = Counter[str]()
-        for outcome in Tagger(asked, kept).tag_all(_answers(lines, fixes)):
+        for outcome in Tagger(asked, kept).tag_all(reader.answers([fixes])):
             counts[outcome.reason or "written" if outcome.what == "skipped" else outcome.what] += 1
             _tell(outcome, dry_run, as_json, quiet)
     if not quiet:
         _sum_up(counts, dry_run, journal)
-    if counts["failed"]:
+    if counts["failed"] or reader.bad:
         raise typer.Exit(EXIT_SOME_FAILED)
-
-
-def _opened(fixes: str) -> IO[str]:
-    try:
-        return Path(fixes).open(encoding="utf-8", errors="surrogateescape")
-    except OSError as error:
-        raise UsageError(f"{table.printable(fixes)} cannot be read ({error.strerror}); check the name.") from error
 
 
 def _journal(fixes: str, undo: str | None) -> str | None:
@@ -107,17 +98,6 @@ def _journal(fixes: str, undo: str | None) -> str | None:
     if undo is None and fixes == "-":
         raise UsageError("Fixes of stdin have no name for a journal; give --undo FILE, or --undo none.")
     return undo or f"{fixes}.undo.jsonl"
-
-
-def _answers(lines: IO[str], name: str) -> Iterator[Fix | Failure]:
-    from geoloc_cli.records import loads
-
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            try:
-                yield loads(line)
-            except UsageError as error:
-                raise UsageError(f"{table.printable(name)}, line {number}: {error}") from error
 
 
 def _tell(outcome: Outcome, dry_run: bool, as_json: bool, quiet: bool) -> None:

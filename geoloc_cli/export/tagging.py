@@ -170,7 +170,7 @@ class Tagger:
         if located_at is not None and Path(path).stat().st_mtime > located_at:
             notes.append("it was changed after it was located")
         if fix.alt_m is not None and tag.alt_m is None:
-            notes.append("its altitude is left out, since it is above the ellipsoid (--undulation-m)")
+            notes.append("its altitude is left out: it is above the ellipsoid, or no photo's (--undulation-m)")
         return tuple(notes)
 
     def _sweep(self, folder: Path) -> None:

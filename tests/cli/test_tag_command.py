@@ -52,8 +52,9 @@ def test_a_stream_needs_a_journal_by_name_and_bad_lines_are_named(tmp_path: Path
     Image.new("L", (8, 6), 9).save(tmp_path / "a.jpg")
     _, told = geoloc("tag", "-", cwd=tmp_path, stdin=line("a.jpg"), status=2)
     assert "give --undo FILE, or --undo none" in told
-    _, told = geoloc("tag", "-", "--undo", "none", cwd=tmp_path, stdin=line("a.jpg") + "{\n", status=2)
-    assert "-, line 2: A line is not JSON" in told
+    _, told = geoloc("tag", "-", "--undo", "none", cwd=tmp_path, stdin="{\n" + line("a.jpg"), status=1)
+    assert "standard input, line 1, was passed over" in told
+    assert "1 tagged." in told
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.jpg", "a.jpg.xmp"]
 
 

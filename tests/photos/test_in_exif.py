@@ -9,13 +9,15 @@ import struct
 import pytest
 from PIL import Image, PngImagePlugin
 
+from geoloc_cli.photos.gps import R90_PER_R68
 from geoloc_cli.photos.opening import Kind
 from geoloc_cli.photos.writing.containers import PNG_HEAD, jpeg_parts, png_chunk, png_parts
-from geoloc_cli.photos.writing.gps_tags import Geotag, exif_tags, xmp_values
+from geoloc_cli.photos.writing.gps_tags import Geotag, exif_tags, geotag, xmp_values
 from geoloc_cli.photos.writing.in_exif import exif_splices
 from geoloc_cli.photos.writing.scrub import scrubbed
 from geoloc_cli.photos.writing.splices import Splice, Tangled, applied, inverse, ordered
 from geoloc_cli.photos.writing.tiff_block import EMPTY, GPS_IFD, Block, with_gps
+from geoloc_cli.types import Belief, Component, Fix
 
 TAG = Geotag(-33.8567844, -151.2152967, 8.44, "geoloc pose", 12.34, 271.5)
 XMP = b"""<r:RDF xmlns:r="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:exif="http://ns.adobe.com/exif/1.0/">
@@ -53,6 +55,14 @@ def test_degrees_are_exact_to_a_tenth_of_a_millimetre_and_never_sixty(lat: float
     degrees, minutes = xmp_values(tag)["GPSLatitude"][:-1].split(",")
     assert float(degrees) + float(minutes) / 60 == pytest.approx(abs(lat), abs=2e-9)
     assert float(minutes) < 60
+
+
+def test_what_is_too_long_for_a_rational_is_cut_and_no_altitude_of_a_photo_left_out() -> None:
+    place = Component(1.0, 2.0, 1e7, 1.0)
+    wide = Fix("a", "ok", "prior", 1.0, 2.0, 1e8, 1e9, 0.1, Belief((place,), 0.0))
+    tag = geotag(wide, 40.0)
+    assert tag.alt_m is None
+    assert struct.unpack(">2I", exif_tags(tag, ">", None)[-1].value) == (round(1e9 / R90_PER_R68), 1)
 
 
 @pytest.mark.parametrize(

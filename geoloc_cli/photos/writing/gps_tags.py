@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass
 from fractions import Fraction
 
-from geoloc_cli.photos.gps import R90_PER_R68
+from geoloc_cli.photos.gps import ALT_RANGE_M, R90_PER_R68
 from geoloc_cli.photos.writing.tiff_block import NewTag
 from geoloc_cli.types import Fix
 
@@ -23,6 +23,8 @@ OF_THE_OLD_POSITION_IN_XMP = frozenset(
         *("MeasureMode", "DOP", "AreaInformation", "Differential"),
     )
 )
+# From here on the hundredths do not fit into a rational of EXIF.
+_LONG_M = 4.0e7
 # A millionth of a second of arc is 0.03 mm.
 _PER_SECOND = 1_000_000
 
@@ -49,13 +51,13 @@ def geotag(fix: Fix, undulation_m: float | None = None) -> Geotag:
     if fix.lat is None or fix.lon is None or fix.radius_m is None:
         raise ValueError("a fix without a place says nothing")
     pose = fix.pose if fix.stage == "pose" and fix.pose and fix.pose.georeferenced else None
-    known = fix.alt_m is not None and undulation_m is not None
+    sea_m = fix.alt_m - undulation_m if fix.alt_m is not None and undulation_m is not None else None
     return Geotag(
         lat=fix.lat,
         lon=fix.lon,
         error_m=fix.radius_m / R90_PER_R68,
         method=f"geoloc {fix.stage}",
-        alt_m=(fix.alt_m or 0.0) - (undulation_m or 0.0) if known else None,
+        alt_m=sea_m if sea_m is not None and ALT_RANGE_M[0] <= sea_m <= ALT_RANGE_M[1] else None,
         heading_deg=pose.heading_deg if pose else None,
     )
 
@@ -118,7 +120,7 @@ def _minutes(degrees: float, sides: str) -> str:
 
 
 def _hundredths(length_m: float) -> tuple[int, int]:
-    return round(length_m * 100), 100
+    return (round(length_m * 100), 100) if length_m < _LONG_M else (min(round(length_m), 2**32 - 1), 1)
 
 
 def _direction(degrees: float) -> tuple[int, int]:

@@ -1,0 +1,38 @@
+"""Reading of the lines that `geoloc locate` wrote."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import typer
+
+from geoloc_cli.cli.table import printable
+from geoloc_cli.errors import UsageError
+from geoloc_cli.types import Failure, Fix
+
+
+class FixReader:
+    """Reads answers, and says which lines are none."""
+
+    def __init__(self) -> None:
+        self.bad = 0
+
+    def answers(self, files: Iterable[str]) -> Iterator[Fix | Failure]:
+        """Those of each file in turn, as they come; - is standard input. UsageError where a file cannot be read."""
+        from geoloc_cli.records import read_lines
+
+        for name in files:
+            if name == "-":
+                yield from read_lines(sys.stdin.buffer, "standard input", self._wrong)
+                continue
+            try:
+                with Path(name).open("rb") as lines:
+                    yield from read_lines(lines, name, self._wrong)
+            except OSError as error:
+                raise UsageError(f"{name} cannot be read ({error.strerror}); give lines of `geoloc locate`.") from error
+
+    def _wrong(self, sentence: str) -> None:
+        self.bad += 1
+        typer.echo(f"geoloc: {printable(sentence)}", err=True)
