@@ -145,7 +145,10 @@ class Tagger:
     def _inside(self, name: str) -> str:
         """The real path of a photo or a sidecar. Raises NotWritable where it is outside of the root."""
         root = self._options.root
-        path = os.path.realpath(name if root is None else os.path.join(root, name))
+        try:
+            path = os.path.realpath(name if root is None else os.path.join(root, name))
+        except ValueError as error:  # a NUL in it
+            raise PhotoNotFound(f"{shown(name)} is no name of a file; check the line.") from error
         if root is not None and not Path(path).is_relative_to(os.path.realpath(root)):
             raise NotWritable(f"{shown(name)} is outside of --root {shown(root)}, and is left alone.")
         return path

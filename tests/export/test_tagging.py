@@ -154,8 +154,9 @@ def test_what_is_not_sure_is_passed_over_and_why_is_said(tmp_path: Path) -> None
 
 def test_a_photo_that_fails_is_an_outcome_and_the_next_is_written(tmp_path: Path) -> None:
     photo = picture(tmp_path / "a.jpg")
-    outcomes = list(Tagger(TagOptions()).tag_all([fix_of(str(tmp_path / "gone.jpg")), fix_of(photo)]))
-    assert [outcome.what for outcome in outcomes] == ["failed", "written"]
+    names = [str(tmp_path / "gone.jpg"), "a\0b.jpg", "", str(tmp_path), photo]
+    outcomes = list(Tagger(TagOptions()).tag_all(map(fix_of, names)))
+    assert [outcome.what for outcome in outcomes] == [*["failed"] * 4, "written"]
     assert "gone.jpg does not exist" in (outcomes[0].reason or "")
 
 
