@@ -90,6 +90,19 @@ def check(kind: str, spec: BackendSpec) -> Any:
     return _resolved(kind, spec, {})[0]
 
 
+def canonical(kind: str, spec: BackendSpec) -> BackendSpec:
+    """The spec with its options typed and in the order of their names, those at their defaults left out.
+
+    Raises what `create` would of the name, the extra and the options.
+    """
+    _, options = _resolved(kind, spec, {})
+    if options is None:
+        return BackendSpec(spec.name)
+    usual = type(options)()
+    stated = {entry.name: getattr(options, entry.name) for entry in dataclasses.fields(options)}
+    return BackendSpec(spec.name, {n: v for n, v in sorted(stated.items()) if v != getattr(usual, n)})
+
+
 def _resolved(kind: str, spec: BackendSpec, defaults: dict[str, Any]) -> tuple[Any, Any]:
     """The class of a backend and its options; None where it takes none."""
     row = find(kind, spec.name)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from geoloc_cli.cli import calibrate as learning
 from geoloc_cli.cli import evaluate_run, options, scores
 from geoloc_cli.cli.reports import Reports
 from geoloc_cli.cli.table import printable
@@ -67,7 +68,12 @@ _PICTURES: Any = typer.Option(
 # What is for locating photographs, and means nothing for predictions that are there.
 _RUNNING = (
     *("photos", "queries", "poses", "index", "map", "prior", "pose", "rerank", "retriever", "matcher", "solver"),
-    *("top_k", "features", "descriptor", "leakage", "cache", "workers"),
+    *("top_k", "features", "descriptor", "leakage", "calibration", "cache", "workers"),
+)
+# What is for scoring, and means nothing where it is learned how far sources are to be believed.
+_SCORING = (
+    *("dataset", "root", "photos", "queries", "poses", "features", "descriptor", "out", "leakage", "reproduce"),
+    *("levels", "confidence", "seed", "places", "html", "published", "pictures"),
 )
 
 
@@ -95,6 +101,8 @@ def evaluate(
     out: str = evaluate_run.OUT,
     leakage: bool = evaluate_run.LEAKAGE,
     reproduce: str = evaluate_run.REPRODUCE,
+    calibrate: str = learning.CALIBRATE,
+    calibration: str = learning.KEPT,
     levels: str = _LEVELS,
     confidence: float = _CONFIDENCE,
     seed: int = _SEED,
@@ -117,6 +125,9 @@ def evaluate(
     With --dataset, or --photos and --queries, the queries are located first, and do not know where they were taken.
     Exit status: 0, 1 some photos failed, or --reproduce found another answer, 2 the call was wrong, 130 interrupted
     (the same command goes on).
+
+    With --calibrate it is learned how far the index, the map and the priors are to be believed; no figure is of photos
+    that it was learned of.
     """
     from geoloc_cli.evaluate.columns import parse_columns
     from geoloc_cli.evaluate.evaluated import Evaluated
@@ -126,6 +137,14 @@ def evaluate(
     from geoloc_cli.evaluate.sources import Source
     from geoloc_cli.evaluate.whole_run import Wanted
 
+    if calibrate is not None:
+        if predictions:
+            raise UsageError("Give --calibrate LABELLED or PREDICTIONS, and not both.")
+        _refuse(ctx, _SCORING, "has no meaning with --calibrate")
+        options_of = learning.Asked(index, map, pose, tuple(prior), rerank, retriever, matcher, solver, top_k, cache)
+        labelled = learning.Labelled(calibrate, truth, parse_columns(columns)["truth"])
+        learning.calibrate(labelled, options_of, calibration, format, workers, quiet)
+        return
     scores.check(format)
     if reproduce is not None:
         evaluate_run.again(reproduce, out, workers, cache, format, quiet)
@@ -137,7 +156,7 @@ def evaluate(
     how = how_to_score(levels, confidence, seed, places)
     source = Source(dataset, root, photos, queries, truth if photos else None, poses)
     if predictions:
-        _refuse_running(ctx)
+        _refuse(ctx, _RUNNING, "is for locating photos, and these predictions are there already")
         scored = _scored(predictions, truth, source, named, how, quiet)
         runs = [Evaluated(score.predictions, score) for score in scored]
         comparisons = _compared(scored, how, quiet)
@@ -171,13 +190,12 @@ def evaluate(
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
-def _refuse_running(ctx: typer.Context) -> None:
+def _refuse(ctx: typer.Context, names: Sequence[str], why: str) -> None:
     """Raises UsageError where an option is given that could change nothing."""
-    for name in _RUNNING:
+    for name in names:
         source = ctx.get_parameter_source(name)
         if source is not None and source.name == "COMMANDLINE":
-            flag = name.replace("_", "-")
-            raise UsageError(f"--{flag} is for locating photos, and these predictions are there already; leave it out.")
+            raise UsageError(f"--{name.replace('_', '-')} {why}; leave it out.")
 
 
 def _scored(

@@ -158,8 +158,9 @@ def _told(index: str, report: BuildReport) -> Iterator[str]:
 def info(directory: str = _DIR, as_json: bool = options.JSON) -> None:
     """Say what an index holds and how its photos are described."""
     from geoloc_cli.index.inspect import info as look
+    from geoloc_cli.pipeline.calibration_file import told_of
 
-    found = look(directory)
+    found = look(directory) | {"calibration": told_of(directory)}
     if as_json:
         typer.echo(json.dumps(found, indent=2))
         return
@@ -177,6 +178,7 @@ def info(directory: str = _DIR, as_json: bool = options.JSON) -> None:
         ("augmented by", found["augment"]),
         ("made at", found["created_at"]),
         ("size", f"{found['bytes'] / 1e6:.1f} MB in {found['files']} files"),
+        ("calibrated", found["calibration"] or "no; `geoloc evaluate --calibrate` learns it"),
         ("finished", "yes" if found["finished"] else "no; run the same `geoloc index build` again"),
     ):
         typer.echo(f"{name:14}{value}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from geoloc_cli.cli import asking, options, output
+from geoloc_cli.cli import calibration as calibrations
 from geoloc_cli.cli.progress import bar
 from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
 from geoloc_cli.types import Failure, Fix
@@ -56,6 +57,7 @@ def locate(
     camera: str = options.CAMERA,
     focal_px: float = options.FOCAL_PX,
     fov_deg: float = options.FOV_DEG,
+    calibration: str = calibrations.CALIBRATION,
     exclude_list: str = options.EXCLUDE,
     cache: str = options.CACHE,
     offline: bool = options.OFFLINE,
@@ -82,7 +84,7 @@ def locate(
     if max_speed is not None and not (sequence and 0.0 < max_speed < float("inf")):
         raise UsageError("--max-speed is metres a second above 0, and goes with --sequence.")
     override = options.override(camera, focal_px, fov_deg)
-    searched, stage = _where(index, map, pose, override, solver, matcher)
+    searched, stage = where(index, map, pose, override, solver, matcher)
     paths = options.photos_of(photos, exclude_list)
     if not paths:
         raise UsageError(f"No photos were found in {', '.join(photos)}.")
@@ -98,6 +100,7 @@ def locate(
     todo = [path for path in paths if path not in done.answers]
     counts = {"ok": 0, "unlocated": 0, "error": 0}
     named = asking.with_neighbours(ctx, asking.priors_of(ctx, prior), searched)
+    stored = calibrations.fitting(calibration, named, searched, retriever, matcher)
     with Panel(named, cache, remember=sequence) as panel, bar(len(paths), quiet) as shown:
         run = partial(
             locate_photos,
@@ -109,6 +112,7 @@ def locate(
             pose=stage,
             retriever=retriever,
             matcher=matcher,
+            calibration=stored.calibration if stored else None,
         )
         fresh = run(paths=todo)
         answers = options.counted(done.in_order(paths, fresh), lambda: shown.step("locating", 1))
@@ -126,12 +130,13 @@ def locate(
                 asking.tell_of(panel)
     if not quiet:
         summary = f"{counts['ok']} located, {counts['unlocated']} unlocated, {counts['error']} failed"
-        typer.echo(f"{len(paths)} photos: {summary}.", err=True)
+        worth = f" Calibrated on {stored.told}." if stored else ""
+        typer.echo(f"{len(paths)} photos: {summary}.{worth}", err=True)
     if counts["error"]:
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
-def _where(
+def where(
     index: str | None, map: str | None, pose: bool, override: CameraOverride | None, solver: str, matcher: str
 ) -> tuple[str, dict[str, Any] | None]:
     """The index to be searched, and what the pose stage is built of, where one is asked for."""

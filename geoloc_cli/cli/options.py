@@ -16,6 +16,9 @@ PHOTOS: Any = typer.Argument(
     ..., metavar="PHOTOS...", help="Files, folders (searched through), patterns, or - for one path a line on stdin."
 )
 INDEX: Any = typer.Option(..., "--index", metavar="DIR", help="The index's folder.")
+SEARCHED: Any = typer.Option(None, "--index", metavar="DIR", help="The index's folder.")
+MAP: Any = typer.Option(None, "--map", metavar="DIR", help="A map's folder instead: it carries its own index.")
+POSE: Any = typer.Option(False, "--pose", help="How the camera was held, too; without --map in maps made on demand.")
 EXCLUDE: Any = typer.Option(
     None,
     "--exclude-list",

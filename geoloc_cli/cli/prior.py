@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from geoloc_cli.cli import asking, options, output
+from geoloc_cli.cli import calibration as calibrations
 from geoloc_cli.cli.progress import bar
 from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
 from geoloc_cli.types import Fix
@@ -26,6 +27,7 @@ def prior(
     vlm_samples: int = asking.VLM_SAMPLES,
     vlm_strategy: str = asking.VLM_STRATEGY,
     vlm_replay: str = asking.VLM_REPLAY,
+    calibration: str = calibrations.CALIBRATION,
     format: str = options.FORMAT,
     exclude_list: str = options.EXCLUDE,
     cache: str = options.CACHE,
@@ -56,10 +58,13 @@ def prior(
     paths = options.photos_of(photos, exclude_list)
     if not paths:
         raise UsageError(f"No photos were found in {', '.join(photos)}.")
+    stored = calibrations.fitting(calibration, named)
     writer = output.writer(format, explain=False, priors=True)
     answered = failed = 0
     with Panel(named, cache) as panel, bar(len(paths), quiet) as shown:
-        answers = ask_photos(paths, panel, LocalPool(workers), cache)
+        answers = ask_photos(
+            paths, panel, LocalPool(workers), cache, calibration=stored.calibration if stored else None
+        )
         try:
             for answer in options.counted(answers, lambda: shown.step("asking", 1)):
                 answered += 1
@@ -72,6 +77,8 @@ def prior(
                 writer.close()
             if not quiet:
                 asking.tell_of(panel)
+                if stored:
+                    typer.echo(f"Calibrated on {stored.told}.", err=True)
     if failed:
         raise typer.Exit(EXIT_SOME_FAILED)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, cast
@@ -29,7 +29,8 @@ _OF_A_BATCH = ("believe_all", "report", "close")
 class Panel:
     """The priors of a run, in the order in which the user named them; a context that closes those asked here.
 
-    `left` is for the workers: the priors that they ask, and None in the place of each that is asked here.
+    `texts` are all of them; `left` is for the workers: the priors that they ask, and None in the place of each that is
+    asked here.
     """
 
     def __init__(self, texts: Iterable[str], cache: str | None = None, *, remember: bool = False) -> None:
@@ -37,11 +38,12 @@ class Panel:
 
         Raises the RunErrors of those asked here, and of the others those of their names and options.
         """
+        self.texts = list(texts)
         self.left: list[str | None] = []
         self._here: list[BatchPrior] = []
         self._known: dict[str, tuple[Said, ...]] | None = {} if remember else None
         try:
-            for text in texts:
+            for text in self.texts:
                 made = check("prior", spec_of(text))
                 ahead = all(hasattr(made, name) for name in _OF_A_BATCH)
                 self.left.append(None if ahead else text)
@@ -103,6 +105,23 @@ class Panel:
                 yield _Turn(item, path, hide.read(path))
             except PhotoError as error:
                 yield _Turn(item, path, None, [said_by(prior.name, error) for prior in self._here])
+
+
+class Recalled(Panel):
+    """A panel that has been heard to the end: what it said of each photo is told again, and nobody is asked."""
+
+    def __init__(self, texts: Iterable[str], said: Mapping[str, tuple[Said, ...]]) -> None:
+        """said: by a photo's path, in the order of the texts."""
+        super().__init__(())
+        self.texts = list(texts)
+        self.left = [None] * len(self.texts)
+        self._said = said
+
+    def heard(
+        self, items: Iterable[Item], path_of: Callable[[Item], str], hide: Hiding = NOTHING_HIDDEN
+    ) -> Generator[tuple[Item, Heard]]:
+        for item in items:
+            yield item, Heard(self._said[path_of(item)])
 
 
 @dataclass(slots=True)

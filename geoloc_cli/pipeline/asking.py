@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from geoloc_cli.contracts import Prior, TextPrior
 from geoloc_cli.errors import PhotoError, UsageError
-from geoloc_cli.geo.belief import credible_radius_m, fuse, mass_within, mode, simplify
+from geoloc_cli.geo.belief import credible_radius_m, fuse, mass_within, mix, mode, simplify
 from geoloc_cli.index.reader import Circle
 from geoloc_cli.pipeline.hiding import Hiding
 from geoloc_cli.pipeline.neighbours import informed
@@ -17,8 +17,8 @@ from geoloc_cli.types import Belief, Fix, Photo, PriorGuess
 # What a prior is heard for.
 Said = tuple[Belief, PriorGuess]
 
-# Every source is granted this much for being wrong altogether, whatever it says of itself: two that contradict each
-# other then leave two components, and not a point in the ocean between them.
+# Every source that nobody has measured is granted this much for being wrong altogether, whatever it says of itself: two
+# that contradict each other then leave two components, and not a point in the ocean between them.
 LEAST_DOUBT = 0.02
 # Components that a joint belief keeps: the product of ten with ten has more than serve anybody.
 _MOST_COMPONENTS = 64
@@ -46,6 +46,22 @@ class Heard:
 
 
 NOTHING_HEARD = Heard()
+
+
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """What priors have earned on labelled photos (`calibrated.py`).
+
+    earned: for each, in their order, what makes its belief as sure as it may be; None where nobody has measured it, and
+    nothing at all where no prior was. dependence: the share in which they go wrong together, from 0 to 1: so much of
+    what they say at once is their mean, and not their product.
+    """
+
+    earned: tuple[Callable[[Belief], Belief] | None, ...] = ()
+    dependence: float = 0.0
+
+
+AT_THEIR_WORD = Trust()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,18 +135,37 @@ def _no_words() -> UsageError:
     return UsageError("None of these priors takes words; give --prior geoclip with --text.")
 
 
-def ask(priors: Sequence[Prior | None], photo: Photo, ahead: Iterable[Said] = ()) -> Asked:
+def ask(
+    priors: Sequence[Prior | None], photo: Photo, ahead: Iterable[Said] = (), trust: Trust = AT_THEIR_WORD
+) -> Asked:
     """All of them of one photo. One that fails costs the photo nothing but what it would have said.
+
+    ahead, trust: as of `hear` and `fused`.
+    """
+    return fused(hear(priors, photo, ahead), trust)
+
+
+def hear(priors: Sequence[Prior | None], photo: Photo, ahead: Iterable[Said] = ()) -> tuple[Said, ...]:
+    """What each says of one photo, in their order.
 
     ahead: what those were heard for that are None here, because they were asked before, in their order.
     """
-    belief, guesses, heard = Belief(), list[PriorGuess](), iter(ahead)
-    for prior in priors:
-        said, guess = next(heard) if prior is None else said_by(prior.name, _outcome(prior, photo))
-        guesses.append(guess)
-        if said.components:
-            belief = together(belief, said) if belief.components else said
-    return Asked(belief, tuple(guesses))
+    heard = iter(ahead)
+    return tuple(next(heard) if prior is None else said_by(prior.name, _outcome(prior, photo)) for prior in priors)
+
+
+def fused(heard: Sequence[Said], trust: Trust = AT_THEIR_WORD) -> Asked:
+    """What they say at once: the product of their beliefs, in as far as they are independent."""
+    belief, doubt, alone = Belief(), 0.0, list[Belief]()
+    for (said, _), earned in zip(heard, trust.earned or (None,) * len(heard), strict=True):
+        worth, own = (said, LEAST_DOUBT) if earned is None else (earned(said), 0.0)
+        if worth.components:
+            belief = together(belief, worth, doubt, own) if belief.components else worth
+            doubt = max(doubt, own)
+            alone.append(worth)
+    if trust.dependence > 0.0 and len(alone) > 1:
+        belief = blended(belief, mix([(each, 1.0) for each in alone]), trust.dependence)
+    return Asked(belief, tuple(guess for _, guess in heard))
 
 
 def said_by(name: str, outcome: Said | PhotoError | None) -> Said:
@@ -150,24 +185,26 @@ def _outcome(prior: Prior, photo: Photo) -> Said | PhotoError | None:
 
 def ask_text(priors: Sequence[Prior], text: str) -> Asked:
     """Words in place of a photo, to those that take them. Raises UsageError where none does."""
-    belief, guesses, takers = Belief(), list[PriorGuess](), 0
+    heard, takers = list[Said](), 0
     for prior in priors:
         takes = isinstance(prior, TextPrior)
         takers += takes
         answer = prior.believe_text(text) if isinstance(prior, TextPrior) else None
         why = "it says nothing of these words" if takes else "it takes no words"
-        said, guess = answer or (Belief(), PriorGuess(prior.name, None, None, None, why))
-        guesses.append(guess)
-        if said.components:
-            belief = together(belief, said) if belief.components else said
+        heard.append(answer or (Belief(), PriorGuess(prior.name, None, None, None, why)))
     if not takers:
         raise _no_words()
-    return Asked(belief, tuple(guesses))
+    return fused(heard)
 
 
-def together(one: Belief, other: Belief) -> Belief:
+def together(one: Belief, other: Belief, doubt_one: float = LEAST_DOUBT, doubt_other: float = LEAST_DOUBT) -> Belief:
     """What two independent sources say at once, each doubted a little, in no more components than serve."""
-    return simplify(fuse(one, other, LEAST_DOUBT, LEAST_DOUBT), _MOST_COMPONENTS)
+    return simplify(fuse(one, other, doubt_one, doubt_other), _MOST_COMPONENTS)
+
+
+def blended(product: Belief, mean: Belief, dependence: float) -> Belief:
+    """What sources say that are independent but in a share of the cases, in no more components than serve."""
+    return simplify(mix([(product, 1.0 - dependence), (mean, dependence)]), _MOST_COMPONENTS)
 
 
 def prior_fix(path: str, asked: Asked) -> Fix:
@@ -209,6 +246,8 @@ def placed_by(fix: Fix, asked: Asked) -> Fix:
     )
 
 
-def asked_of(priors: Sequence[Prior | None], hide: Hiding, path: str, heard: Heard) -> Asked:
-    """What all say of a photo's file. Raises PhotoError's kin where it cannot be read."""
-    return ask(priors, hide.read(path), heard.said)
+def asked_of(
+    priors: Sequence[Prior | None], hide: Hiding, trust: Callable[[str], Trust], path: str, heard: Heard
+) -> Asked:
+    """What all say of a photo's file; trust: of a path. Raises PhotoError's kin where it cannot be read."""
+    return ask(priors, hide.read(path), heard.said, trust(path))

@@ -20,16 +20,29 @@ from geoloc_cli.features.local import LocalFeatures
 from geoloc_cli.index.reader import Circle, Index
 from geoloc_cli.pipeline.ahead import pays, with_looks
 from geoloc_cli.pipeline.asked_ahead import Panel
-from geoloc_cli.pipeline.asking import Heard, ask_text, asked_of, build_prior, build_priors, prior_fix
+from geoloc_cli.pipeline.asking import (
+    AT_THEIR_WORD,
+    Heard,
+    Said,
+    Trust,
+    ask_text,
+    asked_of,
+    build_prior,
+    build_priors,
+    hear,
+    prior_fix,
+)
+from geoloc_cli.pipeline.calibrated import Calibration, calibration_of, prior_key
 from geoloc_cli.pipeline.describer import build_descriptor, describer_of
 from geoloc_cli.pipeline.hiding import NOTHING_HIDDEN, Hiding
 from geoloc_cli.pipeline.locate import LocateOptions, Locator, Looked, Stopwatch, asks_for_pose
 from geoloc_cli.pipeline.matching import build_matcher
 from geoloc_cli.pipeline.posing import PoseStage, build_stage
 from geoloc_cli.pose.solve_auto import batches_pay
+from geoloc_cli.priors.vlm_replay import ReplayPrior
 from geoloc_cli.registry import create, parse
 from geoloc_cli.retrieval.verify import VerifyOptions
-from geoloc_cli.types import Failure, Fix
+from geoloc_cli.types import Failure, Fix, Photo
 
 Look = NDArray[np.float32]
 # A path, the photo's look where it has been found, and what was said of it.
@@ -53,6 +66,7 @@ def locate_photos(
     matcher: str = "mutual-nn",
     near_of: dict[str, Circle] | None = None,
     ahead: bool | None = None,
+    calibration: Calibration | None = None,
 ) -> Iterator[Fix | Failure]:
     """One answer for each path, in their order. Raises the index's RunErrors before the first photo is read.
 
@@ -61,6 +75,7 @@ def locate_photos(
     retriever, matcher: their names, with options if any, as in `cann?features=1000`; the matcher verifies.
     near_of: where to search first for some of the paths (`pipeline/sequence.py`).
     ahead: pictures are described in this process and not by the workers; by default where that pays (`ahead.py`).
+    calibration: what the priors and the stages are worth; without it each is taken at its word.
     """
     create("retriever", parse(retriever))
     spec: dict[str, Any] = {
@@ -83,13 +98,36 @@ def locate_photos(
         seen = with_looks(paths, lambda path: path, describer, cache, available_cores())
     with _panel(priors, cache) as panel, closing(panel.heard(seen, lambda item: item[0], options.hide)) as heard:
         spec["priors"] = panel.left
+        learned = _learned(panel, calibration)
+        spec["trust"] = _trust_spec(panel, learned)
         items: Iterator[Item] = ((path, look, said) for (path, look), said in heard)
         if pose is None or not takes_many(pose["solver"]):
-            yield from parallel_map("geoloc_cli.pipeline.batch:build_locator", spec, items)
+            answers = parallel_map("geoloc_cli.pipeline.batch:build_locator", spec, items)
+            yield from map(learned.tempered, answers) if learned else answers
             return
         looked = parallel_map("geoloc_cli.pipeline.batch:build_looker", spec, items)
         with Index.open(index) as opened:
-            yield from _posed(looked, build_stage(pose, opened, cache, options.hide))
+            answers = _posed(looked, build_stage(pose, opened, cache, options.hide))
+            yield from map(learned.tempered, answers) if learned else answers
+
+
+def _learned(panel: Panel, calibration: Calibration | None) -> Calibration | None:
+    return calibration.for_priors([prior_key(text) for text in panel.texts]) if calibration else None
+
+
+def _trust_spec(panel: Panel, calibration: Calibration | None) -> dict[str, Any] | None:
+    """For the workers: what priors are worth, and by what they are known there."""
+    if calibration is None or not panel.texts:
+        return None
+    return {"calibration": calibration.as_json(), "keys": [prior_key(text) for text in panel.texts]}
+
+
+def _trust(spec: dict[str, Any] | None) -> Callable[[str], Trust]:
+    """In a worker: what the priors are worth for a photo's path."""
+    if spec is None:
+        return lambda path: AT_THEIR_WORD
+    calibration, keys = calibration_of(spec["calibration"]), spec["keys"]
+    return lambda path: calibration.of(path).trust(keys)
 
 
 @contextmanager
@@ -141,12 +179,13 @@ def _groups(looked: Iterable[Looked | Failure], size: int) -> Iterator[list[Look
 def build_asker(spec: dict[str, Any]) -> Callable[[tuple[str, Heard]], Fix | Failure]:
     """In a worker: the priors of a spec; the result is what they say of one photo, without any index."""
     priors, hide = build_priors(spec["priors"], spec["cache"]), Hiding(**spec["hide"])
+    trust = _trust(spec["trust"])
 
     def answer(item: tuple[str, Heard]) -> Fix | Failure:
         path, heard = item
         watch = Stopwatch()
         try:
-            fix = prior_fix(path, asked_of(priors, hide, path, heard))
+            fix = prior_fix(path, asked_of(priors, hide, trust, path, heard))
         except PhotoError as error:
             return Failure(path, error.code, str(error))
         watch.lap("prior", heard.waited_ms)
@@ -161,11 +200,47 @@ def ask_photos(
     parallel_map: ParallelMap,
     cache: str | None = None,
     hide: Hiding = NOTHING_HIDDEN,
+    calibration: Calibration | None = None,
 ) -> Iterator[Fix | Failure]:
-    """What the priors say of each photo, in their order. Raises their RunErrors before the first is answered."""
+    """What the priors say of each photo, in their order. Raises their RunErrors before the first is answered.
+
+    calibration: what they are worth, alone and together.
+    """
+    with _panel(priors, cache) as panel, closing(panel.heard(paths, lambda path: path, hide)) as items:
+        learned = _learned(panel, calibration)
+        spec = {"priors": panel.left, "cache": cache, "hide": asdict(hide), "trust": _trust_spec(panel, learned)}
+        answers = parallel_map("geoloc_cli.pipeline.batch:build_asker", spec, items)
+        yield from map(learned.tempered, answers) if learned else answers
+
+
+def build_hearer(spec: dict[str, Any]) -> Callable[[tuple[str, Heard]], tuple[Said, ...] | Failure]:
+    """In a worker: the priors of a spec; the result is what each says of one photo."""
+    priors, hide = build_priors(spec["priors"], spec["cache"]), Hiding(**spec["hide"])
+    recorded = all(isinstance(prior, ReplayPrior) for prior in priors)
+
+    def answer(item: tuple[str, Heard]) -> tuple[Said, ...] | Failure:
+        path, heard = item
+        try:
+            # Recorded answers need no photograph.
+            photo = Photo(path, 1, 1) if recorded and not Path(path).exists() else hide.read(path)
+        except PhotoError as error:
+            return Failure(path, error.code, str(error))
+        return hear(priors, photo, heard.said)
+
+    return answer
+
+
+def hear_photos(
+    paths: Iterable[str],
+    priors: Iterable[str] | Panel,
+    parallel_map: ParallelMap,
+    cache: str | None = None,
+    hide: Hiding = NOTHING_HIDDEN,
+) -> Iterator[tuple[Said, ...] | Failure]:
+    """What each of the priors says of each photo, alone, in their orders. Raises their RunErrors before the first."""
     with _panel(priors, cache) as panel, closing(panel.heard(paths, lambda path: path, hide)) as items:
         spec = {"priors": panel.left, "cache": cache, "hide": asdict(hide)}
-        yield from parallel_map("geoloc_cli.pipeline.batch:build_asker", spec, items)
+        yield from parallel_map("geoloc_cli.pipeline.batch:build_hearer", spec, items)
 
 
 def ask_words(text: str, priors: Iterable[str], cache: str | None = None) -> Fix:
@@ -198,7 +273,7 @@ def _locator(spec: dict[str, Any], index: Index, pose: Pose | None) -> tuple[Loc
     options = LocateOptions(near=near, verify=verify, hide=hide, **given)
     describer = describer_of(index, spec["cache"], ahead=spec["ahead"])
     priors = build_priors(spec["priors"], spec["cache"])
-    asker = partial(asked_of, priors, hide) if priors else None
+    asker = partial(asked_of, priors, hide, _trust(spec["trust"])) if priors else None
     search = create("retriever", parse(spec["retriever"])).over(index)
     matcher = build_matcher(index, spec["matcher"], options.verify.max_ratio)
     locator = Locator(index, describer, search, matcher, options, asker, pose)

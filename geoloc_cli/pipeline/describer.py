@@ -100,7 +100,7 @@ def spec_for(
     if recorded is None:
         return spec
     # One from before an option is of its default.
-    same = _without_place(_with_reduction(recorded, {})) == _without_place(spec)
+    same = identity_of(_with_reduction(recorded, {})) == identity_of(spec)
     return recorded if same else spec
 
 
@@ -143,8 +143,10 @@ def _with_views(spec: dict[str, Spec], given: Spec) -> dict[str, Spec]:
     return seen
 
 
-def _without_place(spec: dict[str, Spec]) -> dict[str, Any]:
-    """Without the options that say where a file lies which another one pins by its hash."""
+def identity_of(spec: dict[str, Spec]) -> dict[str, Any]:
+    """A describer without the options that say where a file lies which another one pins by its hash, and without those
+    that change nothing of what is found: the same for two indexes whose photos can be compared.
+    """
     return {part: _placeless(said) if part in ("features", "descriptor") else said for part, said in spec.items()}
 
 

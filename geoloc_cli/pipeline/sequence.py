@@ -94,14 +94,14 @@ def _order(answers: Sequence[Answer], taken_at: Callable[[str], str | None]) -> 
         times = {path: time.replace(tzinfo=None) for path, time in times.items()}
     seconds = {path: time.replace(tzinfo=time.tzinfo or UTC).timestamp() for path, time in times.items()}
     if 2 * len(seconds) < len(part) or len(set(seconds.values())) < 2:
-        return _Order({path: part[path] for path in sorted(part, key=_natural)}, None, 0.0)
-    paths = sorted(seconds, key=lambda path: (seconds[path], _natural(path)))
+        return _Order({path: part[path] for path in sorted(part, key=natural_order)}, None, 0.0)
+    paths = sorted(seconds, key=lambda path: (seconds[path], natural_order(path)))
     whole = all(time.microsecond == 0 for time in times.values())
     time_s = np.array([seconds[path] for path in paths])
     return _Order({path: part[path] for path in paths}, time_s - time_s[0], _WHOLE_SECOND_STD if whole else 0.0)
 
 
-def _natural(path: str) -> tuple[list[tuple[int, str]], str]:
+def natural_order(path: str) -> tuple[list[tuple[int, str]], str]:
     """IMG_9 before IMG_10; folders do not count before names, as one walk may lie in several."""
     parts = re.findall(r"\d+|\D+", Path(path).name)
     return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], path

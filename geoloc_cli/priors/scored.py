@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from geoloc_cli.geo.belief import from_components, log_density, mix, simplify
 from geoloc_cli.geo.earth import EARTH_RADIUS_M
 from geoloc_cli.geo.hills import MOST, hills
+from geoloc_cli.priors.calibrate import likeliest_share
 from geoloc_cli.priors.gallery import Floats, Gallery
 from geoloc_cli.priors.regions import grid
 from geoloc_cli.types import Belief, Component
@@ -137,11 +138,7 @@ def learn(
         sure = Reading(temperature, 0.0, reading.reach_m, reading.floor_m, reading.most)
         found = (believed(gallery, row, sure) for row in scores)
         density = np.array([log_density(b, *at) for b, at in zip(found, zip(lat, lon, strict=True), strict=True)])
-        doubt = 0.5
-        for _ in range(200):
-            doubted, trusted = np.log(doubt) + even, np.log1p(-doubt) + density
-            share = float(np.exp(doubted - np.logaddexp(doubted, trusted)).mean())
-            doubt = min(max(share, 1e-6), 1.0 - 1e-6)
+        doubt = likeliest_share(density, np.full(density.shape, even))
         likelihood = float(np.logaddexp(np.log(doubt) + even, np.log1p(-doubt) + density).sum())
         best = max(best, (likelihood, temperature, doubt))
     return best[1], best[2]
