@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -19,7 +19,7 @@ from geoloc_cli.pipeline.asking import NOTHING_HEARD, Asked, Heard, Region, plac
 from geoloc_cli.pipeline.describer import Describer
 from geoloc_cli.pipeline.hiding import NOTHING_HIDDEN, Hiding
 from geoloc_cli.pipeline.matching import References
-from geoloc_cli.pipeline.searching import Found, Searcher
+from geoloc_cli.pipeline.searching import Bounds, Found, Searcher, Sight
 from geoloc_cli.retrieval.position import Neighbour, Place, places
 from geoloc_cli.retrieval.rerank import RERANKERS, best_first, final_score
 from geoloc_cli.retrieval.verify import Verification, VerifyOptions
@@ -72,17 +72,29 @@ def asks_for_pose(fix: Fix) -> bool:
 
 
 class Stopwatch:
-    """Milliseconds by stage; each reading starts the next."""
+    """Milliseconds by stage; each reading starts the next, and a stage that comes again adds to its own."""
 
-    def __init__(self) -> None:
-        self.timing_ms: dict[str, float] = {}
+    def __init__(self, timing_ms: Mapping[str, float] | None = None) -> None:
+        """timing_ms: of the stages before."""
+        self.timing_ms: dict[str, float] = dict(timing_ms or {})
         self._last = time.perf_counter()
 
-    def lap(self, stage: str, before_ms: float = 0.0) -> None:
-        """before_ms: what was spent on the stage before this watch was started."""
+    def lap(self, stage: str, other_ms: float = 0.0) -> None:
+        """other_ms: what the stage took outside of this watch."""
         now = time.perf_counter()
-        self.timing_ms[stage] = round(1000.0 * (now - self._last) + before_ms, 2)
+        spent = self.timing_ms.get(stage, 0.0) + 1000.0 * (now - self._last) + other_ms
+        self.timing_ms[stage] = round(spent, 2)
         self._last = now
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A photo that is described, and what its priors say, None where none was asked; timing_ms: of what that took."""
+
+    path: str
+    sight: Sight
+    asked: Asked | None
+    timing_ms: Mapping[str, float]
 
 
 class Locator:
@@ -105,7 +117,7 @@ class Locator:
         self._index, self._describer, self._matcher = index, describer, matcher
         self._options = options or LocateOptions()
         self._options.check()
-        self._searcher = Searcher(index, search, matcher, self._options.top_k, self._options.rerank)
+        self._retrieve, self._searcher = search, Searcher(self._options.top_k, self._options.rerank)
         self._ask_prior, self._pose = ask_prior, pose
 
     def locate(
@@ -120,7 +132,11 @@ class Locator:
         near: where to search for this photo first, beside what the options say for all of them; look: of the photo,
         where it has been found; heard: what was said of it already.
         """
-        answer, features, verified = self.look(path, near, look, heard)
+        return self.posed(self.look(path, near, look, heard))
+
+    def posed(self, looked: Looked) -> Fix | Failure:
+        """The answer with its pose, where poses are asked for."""
+        answer, features, verified = looked
         if self._pose is None or isinstance(answer, Failure) or not asks_for_pose(answer) or features is None:
             return answer
         watch = Stopwatch()
@@ -136,6 +152,11 @@ class Locator:
         heard: Heard = NOTHING_HEARD,
     ) -> Looked:
         """The answer without a pose, and what a pose is made of."""
+        seen = self.see(path, look, heard)
+        return (seen, None, ()) if isinstance(seen, Failure) else self.answer(seen, near)
+
+    def see(self, path: str, look: NDArray[np.float32] | None = None, heard: Heard = NOTHING_HEARD) -> Seen | Failure:
+        """A photo decoded, asked about and described, before it is searched for."""
         watch = Stopwatch()
         try:
             decoded = self._describer.decode(path, look)
@@ -148,12 +169,23 @@ class Locator:
                 features = replace(features, picture=decoded.gray)
             watch.lap("describe")
         except PhotoError as error:
-            return Failure(path, error.code, str(error)), None, ()
-        references = References(self._index, self._matcher)
-        fix, verified = self._search(path, features, near, prior, hidden, references, watch)
-        if references.lost and fix.status == "unlocated":
-            return self._not_compared(path, references), None, ()
-        return fix, features, verified
+            return Failure(path, error.code, str(error))
+        sight = Sight(self._index, self._retrieve, self._matcher, features, self._options.verify, hidden)
+        return Seen(path, sight, prior, watch.timing_ms)
+
+    def answer(self, seen: Seen, near: Sequence[Circle] = ()) -> Looked:
+        """What `look` has for a photo that was seen; asked again, of the same sight, for other priors."""
+        fix, verified = self._search(seen, self.bounds(seen.asked, near), Stopwatch(seen.timing_ms))
+        if seen.sight.references.lost and fix.status == "unlocated":
+            return self._not_compared(seen.path, seen.sight.references), None, ()
+        return fix, seen.sight.features, verified
+
+    def bounds(self, asked: Asked | None, near: Sequence[Circle] = ()) -> Bounds:
+        """Where a photo of which the priors say this is searched for first."""
+        regions = [Region(circle, 1.0) for circle in (*self._options.near, *near)] + (asked.regions() if asked else [])
+        # What the priors admit that they might have got wrong is searched for elsewhere.
+        admitted = asked.belief.spread if asked and asked.belief.components else 0.0
+        return Bounds(tuple(regions), max(self._options.outside_share, admitted))
 
     def _not_compared(self, path: str, references: References) -> Failure:
         """Where nothing was found: it may be on one of the photos that could not be compared."""
@@ -165,31 +197,19 @@ class Locator:
             f"cannot be read: {str(lost[0]).rstrip('.')}; or take the matcher mutual-nn.",
         )
 
-    def _search(
-        self,
-        path: str,
-        features: LocalFeatures,
-        own_near: Sequence[Circle],
-        prior: Asked | None,
-        hidden: frozenset[int],
-        references: References,
-        watch: Stopwatch,
-    ) -> tuple[Fix, tuple[str, ...]]:
-        options = self._options
-        regions = [Region(circle, 1.0) for circle in (*options.near, *own_near)] + (prior.regions() if prior else [])
-        # What the priors admit that they might have got wrong is searched for elsewhere.
-        admitted = prior.belief.spread if prior and prior.belief.components else 0.0
-        outside = max(options.outside_share, admitted)
+    def _search(self, seen: Seen, bounds: Bounds, watch: Stopwatch) -> tuple[Fix, tuple[str, ...]]:
+        path, prior, threshold = seen.path, seen.asked, self._options.verify.min_evidence
         try:
-            seen = self._searcher.search(features, regions, outside, hidden, options.verify, references, watch.lap)
+            found = self._searcher.search(seen.sight, bounds, threshold, watch.lap)
         except TooFewFeatures:
             return _unlocated(path, "too_few_matches", prior, (), watch), ()
-        if not seen.photos:
+        if not found.photos:
             return _unlocated(path, "not_in_index", prior, (), watch), ()
-        fix = self._answer(path, max(features.width, features.height), seen, self._candidates(seen), prior, watch)
-        fix = replace(fix, search=seen.searched)
-        evidence = {p.path: result.evidence for p, result in zip(seen.photos, seen.verified, strict=True) if result}
-        held = [p for p, e in evidence.items() if e >= self._options.verify.min_evidence]
+        features = seen.sight.features
+        fix = self._answer(path, max(features.width, features.height), found, self._candidates(found), prior, watch)
+        fix = replace(fix, search=found.searched)
+        evidence = {p.path: result.evidence for p, result in zip(found.photos, found.verified, strict=True) if result}
+        held = [p for p, e in evidence.items() if e >= threshold]
         return fix, tuple(sorted(held, key=lambda p: -evidence[p]))
 
     def _candidates(self, seen: Found) -> tuple[Candidate, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,14 +16,51 @@ from geoloc_cli.index.reader import Circle, Index
 from geoloc_cli.index.rows import IndexedPhoto
 from geoloc_cli.pipeline.asking import Region
 from geoloc_cli.pipeline.matching import References
+from geoloc_cli.retrieval.once import Once
 from geoloc_cli.retrieval.rerank import best_first, first_scores, plausibility
-from geoloc_cli.retrieval.verify import Verification, VerifyOptions, verify_candidates
+from geoloc_cli.retrieval.verify import Comparisons, Verification, VerifyOptions
 from geoloc_cli.types import Searched
 
 # Half the circumference of the Earth.
 _FARTHEST_M = 2.0e7
 # Of the candidates, as many as a belief may send outside of what it names.
 _MOST_OUTSIDE = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """Candidates with their similarities, before any is compared, and the share of the index that was looked at."""
+
+    pairs: tuple[tuple[IndexedPhoto, float], ...]
+    looked_at_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Where to look for a photo first; without regions everywhere.
+
+    outside_share: of the candidates, taken from outside of the regions.
+    """
+
+    regions: tuple[Region, ...] = ()
+    outside_share: float = 0.0
+
+    @property
+    def near(self) -> list[Circle]:
+        return [region.circle for region in self.regions]
+
+    def away_m(self, photos: Sequence[IndexedPhoto]) -> NDArray[np.float64] | None:
+        """(n,) metres from each photo to the nearest region's rim, 0 inside; None without regions or photos."""
+        return _distances(self.near, photos).min(axis=1) if self.regions and photos else None
+
+    def scores(self, photos: Sequence[IndexedPhoto], similarities: Sequence[float], rerank: str) -> NDArray[np.float64]:
+        """(n,) what candidates are ordered by before any is compared, by the formula of this name."""
+        plausible = None
+        if self.regions and photos:
+            radius_m = np.array([region.circle.radius_m for region in self.regions])
+            weight = np.array([region.weight for region in self.regions])
+            plausible = plausibility(_distances(self.near, photos), radius_m, weight)
+        return first_scores(np.array(similarities, np.float32), plausible, rerank)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,81 +78,104 @@ class Found:
     searched: Searched
 
 
-class Searcher:
-    """One index, a way of searching it and one of comparing photos."""
+class Sight:
+    """One photo before one index: what it is found by, and what it was compared with so far.
 
-    def __init__(self, index: Index, retrieve: Search, matcher: Matcher, top_k: int, rerank: str) -> None:
-        self._index, self._retrieve, self._matcher = index, retrieve, matcher
-        self._top_k, self._rerank = top_k, rerank
+    Nothing is worked out twice, however many ways of searching are tried.
+    """
 
-    def search(
+    def __init__(
         self,
+        index: Index,
+        retrieve: Search,
+        matcher: Matcher,
         features: LocalFeatures,
-        regions: Sequence[Region],
-        outside_share: float,
-        hidden: frozenset[int],
         verify: VerifyOptions,
-        references: References,
-        lap: Callable[[str], None],
-    ) -> Found:
-        """The candidates of a photo, verified: where regions hold none that stands, those of the whole index as well.
+        hidden: frozenset[int] = frozenset(),
+    ) -> None:
+        """hidden: rows that are passed over."""
+        self.index, self.features, self.hidden = index, features, hidden
+        self.references = References(index, matcher)
+        self._retrieve, self._once = retrieve, Once()
+        self._comparisons = Comparisons(features, verify, matcher)
 
-        outside_share: of the candidates, taken from outside of the regions. hidden: rows that are passed over.
+    def hits(self, k: int, within: Sequence[Circle] | None = None, elsewhere: int = 0) -> Hits:
+        """The k most similar photos inside the circles, and the `elsewhere` most similar of the others.
+
         Raises TooFewFeatures where there is nothing to search by.
         """
-        near = [region.circle for region in regions]
-        outside = max(1, round(self._top_k * min(outside_share, _MOST_OUTSIDE))) if near else 0
-        photos, similarities, verified = list[IndexedPhoto](), list[float](), list[Verification | None]()
-        looked_at, first = 0.0, np.zeros(0)
-        widened = not near
-        while True:
-            within, k, elsewhere = (None, self._top_k, 0) if widened else (near, self._top_k - outside, outside)
-            known = {photo.row_id for photo in photos}
-            hits, share = self._hits(features, k, within, elsewhere, hidden)
-            fresh = [(photo, s) for photo, s in hits if photo.row_id not in known]
-            photos += [photo for photo, _ in fresh]
-            similarities += [s for _, s in fresh]
-            looked_at = max(looked_at, share)
-            lap("search")
-            first = first_scores(np.array(similarities, np.float32), _plausible(regions, photos), self._rerank)
-            order = [i for i in best_first(first.tolist()) if i >= len(verified)]
-            lap("rerank")
-            verified += [None] * len(fresh)
-            loaders = [lambda photo=photos[i]: references.load(photo) for i in order]
-            results = verify_candidates(features, loaders, verify, self._matcher)
-            for i, result in zip(order, results, strict=True):
-                verified[i] = result
-            lap("verify")
-            if widened or any(result and result.evidence >= verify.min_evidence for result in verified):
-                break
-            widened = True
-        inside = self._index.count_within(near) if near else None
-        searched = Searched(inside, round(looked_at, 6), bool(near) and widened)
-        away_m = _distances(near, photos).min(axis=1) if near and photos else None
-        return Found(photos, np.array(similarities), first, away_m, verified, searched)
+        key = (k, None if within is None else tuple(within), elsewhere)
+        return self._once(key, lambda: self._found(k, within, elsewhere))
 
-    def _hits(
-        self,
-        features: LocalFeatures,
-        k: int,
-        within: Sequence[Circle] | None,
-        elsewhere: int,
-        hidden: frozenset[int],
-    ) -> tuple[list[tuple[IndexedPhoto, float]], float]:
-        """Photos with their similarities, and the share of the index that was looked at.
+    def verified(self, photos: Sequence[IndexedPhoto]) -> list[Verification | None]:
+        """What comparing with these gave, as far as it was needed, in their order."""
+        return self._comparisons.verify([(photo.row_id, partial(self.references.load, photo)) for photo in photos])
 
-        As many more are asked for as are hidden, inside and outside, and no more than k and `elsewhere` are taken.
-        """
-        more = len(hidden)
-        found = self._retrieve(features, k + more, within=within, outside_k=elsewhere + more if elsewhere else 0)
+    def take_spared_ms(self) -> float:
+        """Milliseconds of work that was asked for again since this was asked last, and not done again."""
+        return self._once.take_spared_ms() + self._comparisons.once.take_spared_ms()
+
+    def _found(self, k: int, within: Sequence[Circle] | None, elsewhere: int) -> Hits:
+        """Of as many more as are hidden, inside and outside, no more than k and `elsewhere` are taken."""
+        more = len(self.hidden)
+        outside_k = elsewhere + more if elsewhere else 0
+        found = self._retrieve(self.features, k + more, within=within, outside_k=outside_k)
         pairs = zip(found.row_ids.tolist(), found.similarities.tolist(), strict=True)
-        kept = [(row, similarity) for row, similarity in pairs if row not in hidden]
-        hits = list(zip(self._index.photos([row for row, _ in kept]), (s for _, s in kept), strict=True))
+        kept = [(row, similarity) for row, similarity in pairs if row not in self.hidden]
+        hits = list(zip(self.index.photos([row for row, _ in kept]), (s for _, s in kept), strict=True))
         if more and within and hits:
             inside = _distances(within, [photo for photo, _ in hits]).min(axis=1) <= 0.0
             near = [hit for hit, here in zip(hits, inside, strict=True) if here]
             hits = near[:k] + [hit for hit, here in zip(hits, inside, strict=True) if not here][:elsewhere]
-        return (hits if within else hits[:k]), found.looked_at_share
+        return Hits(tuple(hits if within else hits[:k]), found.looked_at_share)
+
+
+class Searcher:
+    """A way of searching: how many candidates are looked at, and by which formula they are ordered."""
+
+    def __init__(self, top_k: int, rerank: str) -> None:
+        self._top_k, self._rerank = top_k, rerank
+
+    def everywhere(self, sight: Sight) -> Hits:
+        """The candidates of the whole index, the most similar first. Raises TooFewFeatures."""
+        return sight.hits(self._top_k)
+
+    def bounded(self, sight: Sight, bounds: Bounds) -> Hits:
+        """Those that are looked at first: inside of the regions, and a share of others. Raises TooFewFeatures."""
+        if not bounds.regions:
+            return self.everywhere(sight)
+        outside = max(1, round(self._top_k * min(bounds.outside_share, _MOST_OUTSIDE)))
+        return sight.hits(self._top_k - outside, bounds.near, outside)
+
+    def search(self, sight: Sight, bounds: Bounds, min_evidence: float, lap: Callable[[str, float], None]) -> Found:
+        """The candidates of a photo, verified: where regions hold none that stands, those of the whole index as well.
+
+        lap(stage, spared milliseconds) is called when a part is done. Raises TooFewFeatures.
+        """
+        photos, similarities, verified = list[IndexedPhoto](), list[float](), list[Verification | None]()
+        looked_at, first = 0.0, np.zeros(0)
+        widened = not bounds.regions
+        while True:
+            hits = self.everywhere(sight) if widened else self.bounded(sight, bounds)
+            known = {photo.row_id for photo in photos}
+            fresh = [(photo, s) for photo, s in hits.pairs if photo.row_id not in known]
+            photos += [photo for photo, _ in fresh]
+            similarities += [s for _, s in fresh]
+            looked_at = max(looked_at, hits.looked_at_share)
+            lap("search", sight.take_spared_ms())
+            first = bounds.scores(photos, similarities, self._rerank)
+            order = [i for i in best_first(first.tolist()) if i >= len(verified)]
+            lap("rerank", 0.0)
+            verified += [None] * len(fresh)
+            for i, result in zip(order, sight.verified([photos[i] for i in order]), strict=True):
+                verified[i] = result
+            lap("verify", sight.take_spared_ms())
+            if widened or any(result and result.evidence >= min_evidence for result in verified):
+                break
+            widened = True
+        inside = sight.index.count_within(bounds.near) if bounds.regions else None
+        searched = Searched(inside, round(looked_at, 6), bool(bounds.regions) and widened)
+        return Found(photos, np.array(similarities), first, bounds.away_m(photos), verified, searched)
 
 
 def _distances(near: Sequence[Circle], photos: Sequence[IndexedPhoto]) -> NDArray[np.float64]:
@@ -127,12 +188,3 @@ def _distances(near: Sequence[Circle], photos: Sequence[IndexedPhoto]) -> NDArra
     centers = np.array([(c.lat, c.lon, c.radius_m) for c in near]).T
     away: NDArray[np.float64] = np.maximum(haversine_m(lat, lon, centers[0], centers[1]) - centers[2], 0.0)
     return np.where(np.isnan(away), _FARTHEST_M, away)
-
-
-def _plausible(regions: Sequence[Region], photos: Sequence[IndexedPhoto]) -> NDArray[np.float64] | None:
-    """(n,) how plausible the priors find each photo's place, as `retrieval/rerank.py` has it; None without any."""
-    if not regions or not photos:
-        return None
-    radius_m = np.array([region.circle.radius_m for region in regions])
-    weight = np.array([region.weight for region in regions])
-    return plausibility(_distances([region.circle for region in regions], photos), radius_m, weight)

@@ -13,7 +13,7 @@ epipolar line for a fundamental matrix.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,10 @@ from geoloc_cli.contracts import Matcher
 from geoloc_cli.errors import UsageError
 from geoloc_cli.features.local import LocalFeatures
 from geoloc_cli.geometry.colmap import RobustModel, estimate_fundamental, estimate_homography
+from geoloc_cli.retrieval.once import Once
+
+# The features of a photo that is compared with; None where they cannot be had.
+Load = Callable[[], LocalFeatures | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,39 +151,48 @@ def _center_in_query(
     return offset if math.hypot(*offset) < 3.0 * max(query.width, query.height) else None
 
 
-def verify_candidates(
-    query: LocalFeatures,
-    references: Sequence[Callable[[], LocalFeatures | None]],
-    options: VerifyOptions,
-    matcher: Matcher,
-) -> list[Verification | None]:
-    """Verifies candidates in the order given, each loaded when its turn comes.
+class Comparisons:
+    """One photo's comparisons with others, each made once however often it is asked for."""
 
-    None for those that were not needed, or could not be loaded.
-    """
-    # What comparing pictures takes does not depend on the keypoints.
-    at_first = options.full_query if matcher.needs_pictures else options.quick_query
-    quick = Query(query, matcher, at_first)
-    found: list[Verification | None] = [None] * len(references)
-    verified = missed = 0
-    for i, load in enumerate(references):
-        if verified >= options.enough or (verified and missed >= options.patience):
-            break
+    def __init__(self, query: LocalFeatures, options: VerifyOptions, matcher: Matcher) -> None:
+        self.once = Once()
+        self._query, self._options, self._matcher = query, options, matcher
+        self._prepared: dict[int, Query] = {}
+
+    def verify(self, references: Sequence[tuple[Hashable, Load]]) -> list[Verification | None]:
+        """Verifies candidates in the order given, by their keys, each loaded when its turn comes.
+
+        None for those that were not needed, or could not be loaded.
+        """
+        options = self._options
+        # What comparing pictures takes does not depend on the keypoints.
+        at_first = options.full_query if self._matcher.needs_pictures else options.quick_query
+        found: list[Verification | None] = [None] * len(references)
+        verified = missed = 0
+        for i, (key, load) in enumerate(references):
+            if verified >= options.enough or (verified and missed >= options.patience):
+                break
+            found[i] = result = self._compared(key, load, at_first)
+            if result is None:
+                continue
+            held = result.evidence >= options.min_evidence
+            verified, missed = verified + held, 0 if held else missed + 1
+        if verified or len(self._query) <= at_first or at_first == options.full_query:
+            return found
+        promising = sorted(range(len(references)), key=lambda i: -(found[i] or NOTHING).inliers)[: options.retry]
+        for i in promising:
+            result = self._compared(*references[i], options.full_query)
+            if result is not None and result.evidence > (found[i] or NOTHING).evidence:
+                found[i] = result
+        return found
+
+    def _compared(self, key: Hashable, load: Load, max_query: int) -> Verification | None:
+        return self.once((key, max_query), lambda: self._compare(load, max_query))
+
+    def _compare(self, load: Load, max_query: int) -> Verification | None:
         reference = load()
         if reference is None:
-            continue
-        found[i] = result = verify_pair(quick, reference, options)
-        held = result.evidence >= options.min_evidence
-        verified, missed = verified + held, 0 if held else missed + 1
-    if verified or len(query) <= at_first or at_first == options.full_query:
-        return found
-    promising = sorted(range(len(references)), key=lambda i: -(found[i] or NOTHING).inliers)[: options.retry]
-    full = Query(query, matcher, options.full_query)
-    for i in promising:
-        reference = references[i]()
-        if reference is None:
-            continue
-        result = verify_pair(full, reference, options)
-        if result.evidence > (found[i] or NOTHING).evidence:
-            found[i] = result
-    return found
+            return None
+        if max_query not in self._prepared:
+            self._prepared[max_query] = Query(self._query, self._matcher, max_query)
+        return verify_pair(self._prepared[max_query], reference, self._options)

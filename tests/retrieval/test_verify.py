@@ -12,11 +12,12 @@ from geoloc_cli.errors import UsageError
 from geoloc_cli.features.local import LocalFeatures
 from geoloc_cli.features.match import MutualNearest
 from geoloc_cli.retrieval.verify import (
+    Comparisons,
+    Load,
     Query,
     Verification,
     VerifyOptions,
     chance_evidence,
-    verify_candidates,
     verify_pair,
 )
 
@@ -32,6 +33,10 @@ def features_at(xy: np.ndarray, descriptors: np.ndarray) -> LocalFeatures:
 
 def verified(query: LocalFeatures, reference: LocalFeatures) -> Verification:
     return verify_pair(Query(query, MutualNearest(), 4096), reference, VerifyOptions())
+
+
+def verified_of(query: LocalFeatures, loaders: list[Load], options: VerifyOptions) -> list[Verification | None]:
+    return Comparisons(query, options, MutualNearest()).verify(list(enumerate(loaders)))
 
 
 def random_descriptors(rng: np.random.Generator, n: int) -> np.ndarray:
@@ -116,9 +121,7 @@ def test_stops_when_enough_are_verified_and_retries_only_when_none_is() -> None:
         loaded.append(i)
         return reference
 
-    found = verify_candidates(
-        query, [lambda i=i: loader(i) for i in range(5)], VerifyOptions(enough=2), MutualNearest()
-    )
+    found = verified_of(query, [lambda i=i: loader(i) for i in range(5)], VerifyOptions(enough=2))
     assert loaded == [0, 1]
     assert [r is not None for r in found] == [True, True, False, False, False]
 
@@ -126,7 +129,7 @@ def test_stops_when_enough_are_verified_and_retries_only_when_none_is() -> None:
     hidden_query = features_at(query.keypoints[::-1, :2].copy(), query.descriptors[::-1].copy())
     few = VerifyOptions(quick_query=8, full_query=4096, retry=1)
     small = features_at(reference.keypoints[:200, :2].copy(), reference.descriptors[:200].copy())
-    found = verify_candidates(hidden_query, [lambda: small], few, MutualNearest())
+    found = verified_of(hidden_query, [lambda: small], few)
     assert found[0] is not None
     assert found[0].evidence > 100
 
@@ -134,15 +137,35 @@ def test_stops_when_enough_are_verified_and_retries_only_when_none_is() -> None:
 def test_what_cannot_be_loaded_is_passed_over_and_counts_neither_as_verified_nor_as_missed() -> None:
     reference, query = pair_under(np.eye(3), 300, 0)
     references = [lambda: None, lambda: reference, lambda: None, lambda: None, lambda: reference]
-    found = verify_candidates(query, references, VerifyOptions(patience=1), MutualNearest())
+    found = verified_of(query, references, VerifyOptions(patience=1))
     assert [r is not None for r in found] == [False, True, False, False, True]
     retried = VerifyOptions(quick_query=8, full_query=4096, retry=5)
     small = features_at(reference.keypoints[:200, :2].copy(), reference.descriptors[:200].copy())
     hidden_query = features_at(query.keypoints[::-1, :2].copy(), query.descriptors[::-1].copy())
-    missing, again = verify_candidates(hidden_query, [lambda: None, lambda: small], retried, MutualNearest())
+    missing, again = verified_of(hidden_query, [lambda: None, lambda: small], retried)
     assert missing is None
     assert again is not None
     assert again.evidence > 100
+
+
+def test_a_pair_is_compared_once_and_what_that_took_is_told_whoever_is_spared_it() -> None:
+    reference, query = pair_under(np.eye(3), 300, 0)
+    loaded: list[int] = []
+
+    def loader(i: int) -> LocalFeatures:
+        loaded.append(i)
+        return reference
+
+    references = [(f"row {i}", lambda i=i: loader(i)) for i in range(3)]
+    comparisons = Comparisons(query, VerifyOptions(), MutualNearest())
+    first = comparisons.verify(references)
+    assert comparisons.once.take_spared_ms() == 0.0
+    # In another order, as by another formula, and with one that is new.
+    again = comparisons.verify([*reversed(references), ("row 3", lambda: loader(3))])
+    assert loaded == [0, 1, 2, 3]
+    assert again[:3] == first[::-1]
+    assert comparisons.once.take_spared_ms() > 0.0
+    assert comparisons.once.take_spared_ms() == 0.0
 
 
 def test_options_are_checked() -> None:
