@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from geoloc_cli.contracts import ParallelMap
 from geoloc_cli.device import available_cores
 from geoloc_cli.errors import PhotoError
-from geoloc_cli.features.local import LocalFeatures
 from geoloc_cli.index.reader import Circle, Index
 from geoloc_cli.pipeline.ahead import pays, with_looks
 from geoloc_cli.pipeline.asked_ahead import Panel
@@ -47,7 +46,6 @@ from geoloc_cli.types import Failure, Fix, Photo
 Look = NDArray[np.float32]
 # A path, the photo's look where it has been found, and what was said of it.
 Item = tuple[str, Look | None, Heard]
-Pose = Callable[[Fix, LocalFeatures, Sequence[str]], Fix]
 # Photos whose poses are worked out together: enough to fill a device, few enough to show progress.
 _GROUP = 64
 # Of a photo with ten neighbours in a map.
@@ -77,6 +75,35 @@ def locate_photos(
     ahead: pictures are described in this process and not by the workers; by default where that pays (`ahead.py`).
     calibration: what the priors and the stages are worth; without it each is taken at its word.
     """
+    asked = priors if isinstance(priors, Panel) else list(priors)
+    learned = _learned(asked.texts if isinstance(asked, Panel) else asked, calibration)
+    set_up = prepared(index, paths, options, asked, cache, pose, retriever, matcher, near_of, ahead, learned)
+    with set_up as (spec, items):
+        if pose is None or not takes_many(pose["solver"]):
+            answers = parallel_map("geoloc_cli.pipeline.batch:build_locator", spec, items)
+            yield from map(learned.tempered, answers) if learned else answers
+            return
+        looked = parallel_map("geoloc_cli.pipeline.batch:build_looker", spec, items)
+        with Index.open(index) as opened:
+            answers = _posed(looked, build_stage(pose, opened, cache, options.hide))
+            yield from map(learned.tempered, answers) if learned else answers
+
+
+@contextmanager
+def prepared(
+    index: str | Path,
+    paths: Iterable[str],
+    options: LocateOptions,
+    priors: Iterable[str] | Panel,
+    cache: str | None,
+    pose: dict[str, Any] | None,
+    retriever: str,
+    matcher: str,
+    near_of: dict[str, Circle] | None = None,
+    ahead: bool | None = None,
+    learned: Calibration | None = None,
+) -> Iterator[tuple[dict[str, Any], Iterator[Item]]]:
+    """What the workers of such a run are built of, and what they are given, photo by photo; as of `locate_photos`."""
     create("retriever", parse(retriever))
     spec: dict[str, Any] = {
         "index": str(index),
@@ -98,21 +125,12 @@ def locate_photos(
         seen = with_looks(paths, lambda path: path, describer, cache, available_cores())
     with _panel(priors, cache) as panel, closing(panel.heard(seen, lambda item: item[0], options.hide)) as heard:
         spec["priors"] = panel.left
-        learned = _learned(panel, calibration)
         spec["trust"] = _trust_spec(panel, learned)
-        items: Iterator[Item] = ((path, look, said) for (path, look), said in heard)
-        if pose is None or not takes_many(pose["solver"]):
-            answers = parallel_map("geoloc_cli.pipeline.batch:build_locator", spec, items)
-            yield from map(learned.tempered, answers) if learned else answers
-            return
-        looked = parallel_map("geoloc_cli.pipeline.batch:build_looker", spec, items)
-        with Index.open(index) as opened:
-            answers = _posed(looked, build_stage(pose, opened, cache, options.hide))
-            yield from map(learned.tempered, answers) if learned else answers
+        yield spec, ((path, look, said) for (path, look), said in heard)
 
 
-def _learned(panel: Panel, calibration: Calibration | None) -> Calibration | None:
-    return calibration.for_priors([prior_key(text) for text in panel.texts]) if calibration else None
+def _learned(texts: Sequence[str], calibration: Calibration | None) -> Calibration | None:
+    return calibration.for_priors([prior_key(text) for text in texts]) if calibration else None
 
 
 def _trust_spec(panel: Panel, calibration: Calibration | None) -> dict[str, Any] | None:
@@ -207,7 +225,7 @@ def ask_photos(
     calibration: what they are worth, alone and together.
     """
     with _panel(priors, cache) as panel, closing(panel.heard(paths, lambda path: path, hide)) as items:
-        learned = _learned(panel, calibration)
+        learned = _learned(panel.texts, calibration)
         spec = {"priors": panel.left, "cache": cache, "hide": asdict(hide), "trust": _trust_spec(panel, learned)}
         answers = parallel_map("geoloc_cli.pipeline.batch:build_asker", spec, items)
         yield from map(learned.tempered, answers) if learned else answers
@@ -253,24 +271,24 @@ def ask_words(text: str, priors: Iterable[str], cache: str | None = None) -> Fix
 
 def build_locator(spec: dict[str, Any]) -> Callable[[Item], Fix | Failure]:
     """In a worker: opens the index and builds the backends once; the result locates one photo at a time."""
-    index = Index.open(spec["index"])
-    hide = Hiding(**spec["options"]["hide"])
-    stage = build_stage(spec["pose"], index, spec["cache"], hide).pose if spec.get("pose") else None
-    locator, near_of = _locator(spec, index, stage)
+    locator, near_of = locator_of(spec)
     return lambda item: locator.locate(item[0], near_of.get(item[0], ()), item[1], item[2])
 
 
 def build_looker(spec: dict[str, Any]) -> Callable[[Item], Looked]:
     """The same without poses: the result is what they are made of, for whoever works out many at once."""
-    locator, near_of = _locator(spec, Index.open(spec["index"]), None)
+    locator, near_of = locator_of(spec | {"pose": None})
     return lambda item: locator.look(item[0], near_of.get(item[0], ()), item[1], item[2])
 
 
-def _locator(spec: dict[str, Any], index: Index, pose: Pose | None) -> tuple[Locator, dict[str, tuple[Circle, ...]]]:
+def locator_of(spec: dict[str, Any]) -> tuple[Locator, dict[str, tuple[Circle, ...]]]:
+    """The locator of a spec of `prepared`, and where to search first for some of its photos."""
+    index = Index.open(spec["index"])
     given = dict(spec["options"])
     near = tuple(Circle(**circle) for circle in given.pop("near"))
     verify, hide = VerifyOptions(**given.pop("verify")), Hiding(**given.pop("hide"))
     options = LocateOptions(near=near, verify=verify, hide=hide, **given)
+    pose = build_stage(spec["pose"], index, spec["cache"], hide).pose if spec["pose"] else None
     describer = describer_of(index, spec["cache"], ahead=spec["ahead"])
     priors = build_priors(spec["priors"], spec["cache"])
     asker = partial(asked_of, priors, hide, _trust(spec["trust"])) if priors else None

@@ -117,7 +117,7 @@ class Locator:
         self._index, self._describer, self._matcher = index, describer, matcher
         self._options = options or LocateOptions()
         self._options.check()
-        self._retrieve, self._searcher = search, Searcher(self._options.top_k, self._options.rerank)
+        self._retrieve, self.searcher = search, Searcher(self._options.top_k, self._options.rerank)
         self._ask_prior, self._pose = ask_prior, pose
 
     def locate(
@@ -200,7 +200,7 @@ class Locator:
     def _search(self, seen: Seen, bounds: Bounds, watch: Stopwatch) -> tuple[Fix, tuple[str, ...]]:
         path, prior, threshold = seen.path, seen.asked, self._options.verify.min_evidence
         try:
-            found = self._searcher.search(seen.sight, bounds, threshold, watch.lap)
+            found = self.searcher.search(seen.sight, bounds, threshold, watch.lap)
         except TooFewFeatures:
             return _unlocated(path, "too_few_matches", prior, (), watch), ()
         if not found.photos:

@@ -29,9 +29,10 @@ _MOST_OUTSIDE = 0.9
 
 @dataclass(frozen=True, slots=True)
 class Hits:
-    """Candidates with their similarities, before any is compared, and the share of the index that was looked at."""
+    """Candidates and how similar they are, before any is compared, and the share of the index that was looked at."""
 
-    pairs: tuple[tuple[IndexedPhoto, float], ...]
+    photos: list[IndexedPhoto]
+    similarities: list[float]
     looked_at_share: float
 
 
@@ -127,7 +128,8 @@ class Sight:
             inside = _distances(within, [photo for photo, _ in hits]).min(axis=1) <= 0.0
             near = [hit for hit, here in zip(hits, inside, strict=True) if here]
             hits = near[:k] + [hit for hit, here in zip(hits, inside, strict=True) if not here][:elsewhere]
-        return Hits(tuple(hits if within else hits[:k]), found.looked_at_share)
+        hits = hits if within else hits[:k]
+        return Hits([photo for photo, _ in hits], [s for _, s in hits], found.looked_at_share)
 
 
 class Searcher:
@@ -158,9 +160,9 @@ class Searcher:
         while True:
             hits = self.everywhere(sight) if widened else self.bounded(sight, bounds)
             known = {photo.row_id for photo in photos}
-            fresh = [(photo, s) for photo, s in hits.pairs if photo.row_id not in known]
-            photos += [photo for photo, _ in fresh]
-            similarities += [s for _, s in fresh]
+            fresh = [i for i, photo in enumerate(hits.photos) if photo.row_id not in known]
+            photos += [hits.photos[i] for i in fresh]
+            similarities += [hits.similarities[i] for i in fresh]
             looked_at = max(looked_at, hits.looked_at_share)
             lap("search", sight.take_spared_ms())
             first = bounds.scores(photos, similarities, self._rerank)
