@@ -94,7 +94,7 @@ class _Ablation:
         seen = self._locator.see(path, look, heard)
         if isinstance(seen, Failure):
             return seen
-        alone = replace(seen, asked=None, timing_ms={n: ms for n, ms in seen.timing_ms.items() if n != "prior"})
+        alone = replace(seen, asked=None, timing_ms={**seen.timing_ms, "prior": 0.0})
         answers = {RETRIEVAL: _first(alone, self._locator.searcher.everywhere, lambda hits: hits.similarities)}
         posed = Once()
         if seen.asked is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pycolmap
@@ -13,12 +14,13 @@ from geoloc_cli.engine.local import LocalPool
 from geoloc_cli.geo.earth import enu_from_geodetic, haversine_m
 from geoloc_cli.maps.folder import index_of, open_map
 from geoloc_cli.maps.inspect import camera_rows
+from geoloc_cli.pipeline.ablation import POSED, POSED_ALONE, VERIFIED, Ablated, ablate_photos
 from geoloc_cli.pipeline.batch import locate_photos
 from geoloc_cli.pipeline.build import build_index
 from geoloc_cli.pipeline.hiding import Hiding
 from geoloc_cli.pipeline.locate import LocateOptions
 from geoloc_cli.pipeline.map import MapReport, build_map
-from geoloc_cli.pipeline.posing import stage_spec
+from geoloc_cli.pipeline.posing import PoseStage, stage_spec
 from geoloc_cli.testing.demo import TOWN_AT, query_cameras, street_cameras
 from geoloc_cli.testing.photos import TruePhoto, write_photos
 from geoloc_cli.testing.town import Town
@@ -115,6 +117,34 @@ def test_a_photo_that_is_to_be_hidden_from_itself_has_no_pose_in_a_map_of_itself
         assert isinstance(fix, Fix)
         poses.append((fix.stage, fix.pose is not None))
     assert poses == [("rerank", False), ("pose", True)]
+
+
+def test_an_ablation_poses_as_the_command_does_and_the_same_ground_once(
+    street: MappedStreet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, query = street.folder / "map", street.queries[0]
+    index, stage, prior = index_of(folder), stage_spec(str(folder), None), [f"near={query.lat},{query.lon},5km"]
+    options = LocateOptions(hide=Hiding(position=True, itself=True))
+    asked: list[str] = []
+    pose = PoseStage.pose
+
+    def counted(self: PoseStage, fix: Fix, *rest: Any) -> Fix:
+        asked.append(fix.photo)
+        return pose(self, fix, *rest)
+
+    monkeypatch.setattr(PoseStage, "pose", counted)
+    (found,) = ablate_photos(index, [query.path], options, LocalPool(1), prior, pose=stage)
+    # With the prior and without it the same neighbours stand.
+    assert asked == [query.path]
+    assert isinstance(found, Ablated)
+    for name, priors in ((POSED, prior), (POSED_ALONE, [])):
+        (fix,) = locate_photos(index, [query.path], options, LocalPool(1), priors, pose=stage)
+        assert isinstance(fix, Fix)
+        assert fix.stage == "pose"
+        assert found.answers[name].place == (fix.lat, fix.lon)
+        assert set(found.answers[name].timing_ms) == set(fix.timing_ms)
+    errors = {n: float(haversine_m(*(a.place or (0, 0)), query.lat, query.lon)) for n, a in found.answers.items()}
+    assert errors[POSED] < 0.3 < errors[VERIFIED] < 10.0
 
 
 def test_many_photos_at_once_are_posed_as_one_by_one(street: MappedStreet, tmp_path: Path) -> None:
