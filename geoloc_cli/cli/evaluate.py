@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from geoloc_cli.cli import ablate as ablation
 from geoloc_cli.cli import calibrate as learning
 from geoloc_cli.cli import evaluate_run, options, scores
 from geoloc_cli.cli.reports import Reports
@@ -68,13 +69,27 @@ _PICTURES: Any = typer.Option(
 # What is for locating photographs, and means nothing for predictions that are there.
 _RUNNING = (
     *("photos", "queries", "poses", "index", "map", "prior", "pose", "rerank", "retriever", "matcher", "solver"),
-    *("top_k", "features", "descriptor", "leakage", "calibration", "cache", "workers"),
+    *("top_k", "features", "descriptor", "leakage", "ablate", "calibration", "cache", "workers"),
 )
 # What is for scoring, and means nothing where it is learned how far sources are to be believed.
 _SCORING = (
-    *("dataset", "root", "photos", "queries", "poses", "features", "descriptor", "out", "leakage", "reproduce"),
+    *(
+        "dataset",
+        "root",
+        "photos",
+        "queries",
+        "poses",
+        "features",
+        "descriptor",
+        "out",
+        "leakage",
+        "ablate",
+        "reproduce",
+    ),
     *("levels", "confidence", "seed", "places", "html", "published", "pictures"),
 )
+# What an ablation, which measures distances alone, has nothing of.
+_OF_WHOLE_RUNS = ("leakage", "places", "html", "published", "pictures")
 
 
 def evaluate(
@@ -100,6 +115,7 @@ def evaluate(
     descriptor: str = options.DESCRIPTOR,
     out: str = evaluate_run.OUT,
     leakage: bool = evaluate_run.LEAKAGE,
+    ablate: bool = ablation.ABLATE,
     reproduce: str = evaluate_run.REPRODUCE,
     calibrate: str = learning.CALIBRATE,
     calibration: str = learning.KEPT,
@@ -181,8 +197,12 @@ def evaluate(
         descriptor=descriptor,
     )
     source.check()
-    kept = evaluate_run.out_of(out, source.name)
+    kept = evaluate_run.out_of(out, f"{source.name}-ablation" if ablate else source.name)
     wanted = Wanted(source, chosen, kept, how, evaluate_run.command(), leakage, named["truth"], cache)
+    if ablate:
+        _refuse(ctx, _OF_WHOLE_RUNS, "does not go with --ablate, whose table is of distances alone")
+        ablation.run(wanted, workers, format, quiet, ends=confidence is not None)
+        return
     finished = evaluate_run.locate_and_score(wanted, workers, quiet)
     scores.write([finished.figures], [], format, ends=confidence is not None, published=reports.published)
     reports.write([finished.figures], [], how, kept)

@@ -53,14 +53,20 @@ def write(
     if name == "csv":
         _write_csv(runs, published)
         return
-    from geoloc_cli.evaluate.report import latex, markdown
     from geoloc_cli.evaluate.report.content import renamed
     from geoloc_cli.evaluate.report.others import with_published
     from geoloc_cli.evaluate.sheets import sheets
 
     plain = any(run.score for run in runs)  # the table of distances, which comes first, says itself what it is
     shown = [renamed(sheet, _without_folder([run.name for run in runs])) for sheet in sheets(runs, comparisons)]
-    for number, sheet in enumerate(with_published(shown, published)):
+    write_sheets(with_published(shown, published), name, ends=ends, plain=plain)
+
+
+def write_sheets(sheets: Sequence[Sheet], name: str, *, ends: bool, plain: bool) -> None:
+    """Tables for a person or a paper under their titles; plain: the first has none."""
+    from geoloc_cli.evaluate.report import latex, markdown
+
+    for number, sheet in enumerate(sheets):
         titled = number > 0 or not plain
         if name == "table":
             _write_table(sheet, titled=titled)

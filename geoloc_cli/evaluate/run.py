@@ -85,11 +85,10 @@ def run(
     if not len(labelled.queries):
         raise UsageError(f"{labelled.name} holds no queries, but photographs to search in; give another set.")
     began = time.perf_counter()
-    grounds = _grounds(labelled, out, options, parallel_map, cache, tell)
+    grounds = grounds_of(labelled, out, options, parallel_map, cache, tell)
     ready = time.perf_counter()
     done = Done(grounds, _frames(labelled, grounds, options))
-    stated = labelled.queries.cameras or ()
-    cameras = {str(labelled.queries.path(row)): camera for row, camera in enumerate(stated) if camera is not None}
+    cameras = cameras_of(labelled)
     answered = Answered(str(out / FIXES), "--out")
     try:
         with Panel(options.priors, cache) as panel:
@@ -109,9 +108,10 @@ def run(
     return done
 
 
-def _grounds(
+def grounds_of(
     labelled: LabelledSet, out: Path, options: RunOptions, parallel_map: ParallelMap, cache: str | None, tell: Tell
 ) -> list[Ground]:
+    """What the queries are looked for in, made in `out` where the options name nothing. Raises UsageError."""
     if options.index is not None or options.map is not None or not len(labelled.references):
         ground = given_ground(labelled, options.index, options.map)
         if ground.index is None and not options.priors:
@@ -122,6 +122,12 @@ def _grounds(
         return [ground]
     how = Made(options.features, options.descriptor, options.matcher, cache)
     return list(made_grounds(labelled, out, how, options.pose, parallel_map, tell))
+
+
+def cameras_of(labelled: LabelledSet) -> dict[str, Camera]:
+    """The intrinsics of the queries whose set states them, by path."""
+    stated = labelled.queries.cameras or ()
+    return {str(labelled.queries.path(row)): camera for row, camera in enumerate(stated) if camera is not None}
 
 
 def _frames(labelled: LabelledSet, grounds: list[Ground], options: RunOptions) -> dict[str, Frame]:

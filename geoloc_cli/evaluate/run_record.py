@@ -87,9 +87,9 @@ def leakage_record(leakage: Leakage | None) -> dict[str, Any]:
     }
 
 
-def write_record(out: Path, record: Mapping[str, Any]) -> None:
-    """Writes `run.json` whole, or leaves the one that is there. Raises UsageError where the folder takes no file."""
-    path = out / FILE
+def write_record(out: Path, record: Mapping[str, Any], file: str = FILE) -> None:
+    """Writes the record whole, or leaves the one that is there. Raises UsageError where the folder takes no file."""
+    path = out / file
     temporary = path.with_suffix(".tmp")
     try:
         out.mkdir(parents=True, exist_ok=True)

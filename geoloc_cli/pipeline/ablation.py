@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -68,7 +68,7 @@ def ablate_photos(
     pose: dict[str, Any] | None = None,
     retriever: str = "global",
     matcher: str = "mutual-nn",
-) -> Iterator[Ablated | Failure]:
+) -> Generator[Ablated | Failure]:
     """The answers for each path, in their order; everything as of `batch.locate_photos`.
 
     options: with `hide` as it should be for photos whose own places are the truth, and without `near`: where a prior
