@@ -54,6 +54,11 @@ class Bounds:
         """(n,) metres from each photo to the nearest region's rim, 0 inside; None without regions or photos."""
         return _distances(self.near, photos).min(axis=1) if self.regions and photos else None
 
+    def hold_any(self, photos: Sequence[IndexedPhoto]) -> bool:
+        """Whether one of the photos lies in some region."""
+        away_m = self.away_m(photos)
+        return away_m is not None and bool((away_m <= 0.0).any())
+
     def scores(self, photos: Sequence[IndexedPhoto], similarities: Sequence[float], rerank: str) -> NDArray[np.float64]:
         """(n,) what candidates are ordered by before any is compared, by the formula of this name."""
         plausible = None
@@ -152,6 +157,7 @@ class Searcher:
     def search(self, sight: Sight, bounds: Bounds, min_evidence: float, lap: Callable[[str, float], None]) -> Found:
         """The candidates of a photo, verified: where regions hold none that stands, those of the whole index as well.
 
+        Also where one stands outside: the few that are looked at there place a photo worse than all of its neighbours.
         lap(stage, spared milliseconds) is called when a part is done. Raises TooFewFeatures.
         """
         photos, similarities, verified = list[IndexedPhoto](), list[float](), list[Verification | None]()
@@ -172,11 +178,12 @@ class Searcher:
             for i, result in zip(order, sight.verified([photos[i] for i in order]), strict=True):
                 verified[i] = result
             lap("verify", sight.take_spared_ms())
-            if widened or any(result and result.evidence >= min_evidence for result in verified):
+            standing = [photos[i] for i, r in enumerate(verified) if r and r.evidence >= min_evidence]
+            if widened or bounds.hold_any(standing):
                 break
             widened = True
-        inside = sight.index.count_within(bounds.near) if bounds.regions else None
-        searched = Searched(inside, round(looked_at, 6), bool(bounds.regions) and widened)
+        in_regions = sight.index.count_within(bounds.near) if bounds.regions else None
+        searched = Searched(in_regions, round(looked_at, 6), bool(bounds.regions) and widened)
         return Found(photos, np.array(similarities), first, bounds.away_m(photos), verified, searched)
 
 

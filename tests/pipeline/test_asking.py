@@ -171,8 +171,8 @@ def test_the_record_says_what_was_searched_and_that_it_was_widened(town: SmallTo
     assert searched(query.path, None) == Searched(None, 1.0, False)
     # The street is 70 m long, and the search reaches a kilometre: all of it is inside.
     assert searched(query.path, here) == Searched(14, 1.0, False)
-    # Nothing is there; the right place was among those from outside.
-    assert searched(query.path, sydney) == Searched(0, 1.0, False)
+    # Nothing is there; the right place is among those from outside, and its neighbours are looked for as well.
+    assert searched(query.path, sydney) == Searched(0, 1.0, True)
     # Nothing stands anywhere, so that everything was searched before that was said.
     assert searched(stranger.path, here).widened
 
