@@ -80,7 +80,7 @@ def test_the_table_in_the_other_formats_and_without_a_prior(call: list[str], geo
 def test_a_wrong_call_is_one_sentence(call: list[str], town: SmallTown, tmp_path: Path, geoloc: Run) -> None:
     bare = [word for word in call if word not in ("--index", town.index)]
     for wrong, words in (
-        ([*call, "--places"], "goes with neither --leakage nor --places"),
+        ([*call, "--places"], "--places does not go with --ablate"),
         ([*call, "--rerank", "wild"], "There is no rerank 'wild'"),
         (["fixes.jsonl", "--ablate"], "--ablate is for locating photos"),
         (["--ablate", "--queries", "x", *bare[3:]], "--photos"),
