@@ -152,7 +152,8 @@ class Searcher:
         if not bounds.regions:
             return self.everywhere(sight)
         outside = max(1, round(self._top_k * min(bounds.outside_share, _MOST_OUTSIDE)))
-        return sight.hits(self._top_k - outside, bounds.near, outside)
+        # One inside at least, and one outside: with a single candidate there are two.
+        return sight.hits(max(1, self._top_k - outside), bounds.near, outside)
 
     def search(self, sight: Sight, bounds: Bounds, min_evidence: float, lap: Callable[[str, float], None]) -> Found:
         """The candidates of a photo, verified: where regions hold none that stands, those of the whole index as well.

@@ -145,6 +145,15 @@ def test_a_wrong_prior_does_not_hide_the_right_place_and_a_right_one_is_searched
         assert len(fix.priors) == len(named)
 
 
+def test_a_single_candidate_is_searched_for_inside_and_outside(town: SmallTown) -> None:
+    query = town.queries[0]
+    for place in (f"near={query.lat},{query.lon},200m", "near=-33.9,151.2,2km"):
+        (fix,) = locate_photos(town.index, [query.path], LocateOptions(top_k=1), LocalPool(1), [place])
+        assert isinstance(fix, Fix)
+        assert fix.status == "ok"
+        assert float(haversine_m(fix.lat, fix.lon, query.lat, query.lon)) < 30.0
+
+
 def test_a_prior_that_knows_nothing_takes_nothing_from_where_the_user_looks(town: SmallTown) -> None:
     query = town.queries[0]
     options = replace(LocateOptions(), near=(Circle(query.lat, query.lon, 5000.0),), top_k=10, list_k=10)
