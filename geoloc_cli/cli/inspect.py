@@ -55,8 +55,10 @@ def inspect(
 def _table(rows: list[dict[str, Any]]) -> None:
     from rich.text import Text
 
+    from geoloc_cli.photos.scan import common_folder
+
     made = table.table(["photo", "size", "place", "taken at", "focal / width", "held", "doubts"])
-    folder = table.common_folder(row["path"] for row in rows)
+    folder = common_folder(row["path"] for row in rows)
     if folder:
         made.title = Text(f"photos in {table.printable(folder)}")
     for row in rows:

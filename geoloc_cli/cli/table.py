@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from geoloc_cli.types import Candidate, Failure, Fix, PriorGuess
@@ -56,15 +56,6 @@ def show(made: Table) -> None:
     Console(width=None if sys.stdout.isatty() else 200).print(made)
 
 
-def common_folder(paths: Iterable[str]) -> str:
-    """The beginning that all paths share up to a separator, letter by letter; empty where there is none."""
-    folders = {path[: path.rfind(os.sep) + 1] for path in paths}
-    shared = min(folders, default="")
-    while not all(folder.startswith(shared) for folder in folders):
-        shared = shared[: shared[:-1].rfind(os.sep) + 1]
-    return "" if shared == os.sep else shared
-
-
 class TableWriter:
     """A table of all answers, printed when all is done; names are given within the folder that they share."""
 
@@ -77,6 +68,8 @@ class TableWriter:
 
     def close(self) -> None:
         from rich.text import Text
+
+        from geoloc_cli.photos.scan import common_folder
 
         made = table(["photo"], ["lat", "lon", "radius", "conf.", "inliers"], ["stage or reason"])
         folder = common_folder(answer.photo for answer in self._answers)
@@ -112,6 +105,8 @@ class PriorTable:
         from rich.padding import Padding
         from rich.table import Table
         from rich.text import Text
+
+        from geoloc_cli.photos.scan import common_folder
 
         console = Console(width=None if sys.stdout.isatty() else 200)
         folder = common_folder(answer.photo for answer in self._answers)

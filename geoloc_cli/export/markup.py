@@ -15,7 +15,7 @@ import numpy as np
 from geoloc_cli.geo.earth import Floats
 
 # What HTML takes as one tag: its elements that never hold anything, and those of a picture that hold nothing.
-_VOID = frozenset({"meta", "img"})
+_VOID = frozenset({"meta", "img", "input"})
 _LEAVES = frozenset({"path", "line", "rect"})
 # XML forbids control characters, halves of surrogate pairs and two of the planes' last codes.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -31,21 +31,24 @@ Content = str | Html | None
 
 
 def esc(text: object) -> Html:
-    """Text as markup that shows it and does nothing else; `Html` as it is.
-
-    Characters that XML forbids, among them undecodable bytes of file names, and those that turn the direction of the
-    text about them are shown as escapes, so that no name looks like another or hides its ending.
-    """
+    """Text as markup that shows it, as `visible` does, and does nothing else; `Html` as it is."""
     if isinstance(text, Html):
         return text
     return Html(_escaped(str(text)))
 
 
-def _escaped(text: str) -> str:
+def visible(text: str) -> str:
+    """Text of which every character is seen, and none acts on the others.
+
+    Characters that XML forbids, among them undecodable bytes of file names, and those that turn the direction of the
+    text about them are shown as escapes, so that no name looks like another or hides its ending.
+    """
     shown = _FORBIDDEN.sub(lambda match: _named(match.group()), text)
-    if not shown.isascii():
-        shown = "".join(_named(c) if _turns(c) else c for c in shown)
-    return html.escape(shown, quote=True)
+    return shown if shown.isascii() else "".join(_named(c) if _turns(c) else c for c in shown)
+
+
+def _escaped(text: str) -> str:
+    return html.escape(visible(text), quote=True)
 
 
 def _turns(character: str) -> bool:

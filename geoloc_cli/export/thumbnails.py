@@ -4,15 +4,25 @@ from __future__ import annotations
 
 import base64
 import io
+import math
+from collections.abc import Callable
+from typing import Any
 
 from PIL import Image
 
-from geoloc_cli.errors import PhotoError
+from geoloc_cli.errors import PhotoError, PhotoTooLarge
 from geoloc_cli.export.markup import Html, element
 from geoloc_cli.photos.decode import decode_rgb
+from geoloc_cli.photos.opening import open_picture, shown
 
 MAX_BYTES = 12_000
 _QUALITIES = (80, 65, 50, 35, 20)
+
+# A baseline JPEG is decoded at an eighth, line by line. Others come whole into memory, three bytes a pixel and more.
+_MOST_PIXELS = 60_000_000
+_MOST_SIDE = 200
+_SIDE_OF_BYTES = 3.0  # sqrt(1 / 9): about 0.9 bits a pixel of a 4:3 picture at WebP's quality 50
+_WEBP_QUALITIES = (60, 40, 20)
 
 
 def thumbnail(path: str, *, alt: str, max_size: int = 200) -> Html:
@@ -37,4 +47,40 @@ def jpeg(path: str, *, max_size: int) -> tuple[bytes, int, int]:
             pixels.save(out, "JPEG", quality=quality, optimize=True)
             if out.tell() <= MAX_BYTES:
                 return out.getvalue(), *pixels.size
+        pixels = pixels.resize((max(1, pixels.width * 2 // 3), max(1, pixels.height * 2 // 3)))
+
+
+def build_maker(spec: dict[str, Any]) -> Callable[[str], str | None]:
+    """What makes the text of `webp` of a path, None where it cannot be read; `spec` holds `max_bytes`."""
+
+    def make(path: str) -> str | None:
+        try:
+            return base64.b64encode(webp(path, max_bytes=spec["max_bytes"])).decode("ascii")
+        except PhotoError:
+            return None
+
+    return make
+
+
+def webp(path: str, *, max_bytes: int) -> bytes:
+    """A WebP of at most `max_bytes`, from 200 on, of pixels alone; as large as these allow, and at most 200 pixels.
+
+    A kilobyte holds 95 pixels across, of which a JPEG would spend half on its tables. Raises PhotoError's kin, also
+    where the picture would fill the memory.
+    """
+    with open_picture(path) as picture:
+        width, height = picture.size
+        by_lines = picture.kind == "JPEG" and not picture.image.info.get("progressive")
+        if width * height > _MOST_PIXELS and not by_lines:
+            raise PhotoTooLarge(
+                f"{shown(path)} is {width} x {height} pixels, too many for a small picture of it; save it as a JPEG."
+            )
+    side = min(_MOST_SIDE, max(16, round(_SIDE_OF_BYTES * math.sqrt(max_bytes))))
+    pixels = Image.fromarray(decode_rgb(path, max_size=side))
+    while True:
+        for quality in _WEBP_QUALITIES:
+            out = io.BytesIO()
+            pixels.save(out, "WEBP", quality=quality, method=4)
+            if out.tell() <= max_bytes:
+                return out.getvalue()
         pixels = pixels.resize((max(1, pixels.width * 2 // 3), max(1, pixels.height * 2 // 3)))

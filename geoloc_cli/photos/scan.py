@@ -8,7 +8,7 @@ from __future__ import annotations
 import glob
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -70,6 +70,15 @@ def find_photos(
             seen.add(key)
             if not exclude.matches(path, folder):
                 yield path
+
+
+def common_folder(paths: Iterable[str]) -> str:
+    """The beginning that all paths share up to a separator, letter by letter; empty where there is none."""
+    folders = {path[: path.rfind(os.sep) + 1] for path in paths}
+    shared = min(folders, default="")
+    while not all(folder.startswith(shared) for folder in folders):
+        shared = shared[: shared[:-1].rfind(os.sep) + 1]
+    return "" if shared == os.sep else shared
 
 
 def _named(inputs: Sequence[str], stdin: BinaryIO | None) -> Iterator[tuple[str, str | None]]:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from geoloc_cli import __version__
-from geoloc_cli.cli.table import common_folder, length, printable
+from geoloc_cli.cli.table import length, printable
+from geoloc_cli.photos.scan import common_folder
 
 if TYPE_CHECKING:
     from conftest import SmallTown

@@ -1,0 +1,163 @@
+"""Answers as a map in one HTML file, which fetches nothing unless tiles are asked for.
+
+What the map is told lies in the file as JSON and becomes text, never markup: the policy in its head lets run only the
+scripts whose digests it names (Leaflet, and `data/map-*.js`), and lets none of them make markup of text. Small pictures
+are what is left of 18 MB, for a thousand photographs by default.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from geoloc_cli.contracts import ParallelMap
+from geoloc_cli.errors import UsageError
+from geoloc_cli.export.html_data import Kept, Place, ground, script_json, told
+from geoloc_cli.export.html_form import SHAPES, form
+from geoloc_cli.export.markup import Html, element, join
+from geoloc_cli.photos.opening import shown
+from geoloc_cli.types import Failure, Fix
+
+THUMBNAILS = 1000
+_MAX_BYTES = 18_000_000
+_THUMBNAIL_BYTES = 200, 5000  # a smaller one shows nothing, a larger one no more
+_STYLES = ("page.css", "leaflet.css", "map.css")
+_SCRIPTS = (
+    *("map-guard.js", "leaflet.js", "map-earth.js", "map-groups.js", "map-drawing.js", "map-canvas.js"),
+    *("map-evidence.js", "map-list.js", "map-main.js"),
+)
+_TILES = re.compile(r"(https?)://((?:\{s\}\.)?)([A-Za-z0-9.-]+|\[[0-9a-f:]+\])(:\d+)?(/[^\s\"'<>\\]*)?")
+_CREDITS = {"openstreetmap.org": "© OpenStreetMap contributors"}
+
+
+def write_report(
+    answers: Sequence[Fix | Failure],
+    path: str,
+    *,
+    truth: Sequence[Place | None] | None = None,
+    tiles: str | None = None,
+    thumbnails: int = THUMBNAILS,
+    parallel_map: ParallelMap | None = None,
+) -> None:
+    """Writes `document` to a file, whole or not at all. Raises UsageError where that cannot be."""
+    page = document(answers, truth=truth, tiles=tiles, thumbnails=thumbnails, parallel_map=parallel_map)
+    target = Path(path)
+    part = target.with_name(f".{target.name}.part")
+    try:
+        part.write_bytes(page)
+        part.replace(target)
+    except OSError as error:
+        raise UsageError(f"{shown(path)} cannot be written ({error.strerror}); give another place.") from error
+
+
+def document(
+    answers: Sequence[Fix | Failure],
+    *,
+    truth: Sequence[Place | None] | None = None,
+    tiles: str | None = None,
+    thumbnails: int = THUMBNAILS,
+    parallel_map: ParallelMap | None = None,
+) -> bytes:
+    """The file. `truth` are the true places in the answers' order, None where one is not known.
+
+    `tiles` is an address with {z}, {x} and {y}, from which a browser is to fetch pictures of the ground: its host is
+    told which places are looked at. `thumbnails` photographs at most are shown small, evenly chosen from all; without
+    a `parallel_map` there are none. The same answers and files give the same bytes.
+    """
+    layer = _tile_layer(tiles) if tiles else None
+    data, kept = told(answers, truth)
+    data |= {"ground": ground(), "shapes": SHAPES, "tiles": layer}
+    small = _thumbnails(answers, thumbnails, _MAX_BYTES - len(script_json(data).encode()), parallel_map)
+    data["photos"]["thumbnail"] = small
+    return _page(data, _lead(answers, kept, small, layer), layer).encode()
+
+
+def _thumbnails(
+    answers: Sequence[Fix | Failure], number: int, room: int, parallel_map: ParallelMap | None
+) -> list[str | None]:
+    """A picture's text for each answer, None for those that have none, in `room` bytes altogether."""
+    small: list[str | None] = [None] * len(answers)
+    shown_ones = [i * len(answers) // number for i in range(number)] if number < len(answers) else range(len(answers))
+    paths = sorted({answers[i].photo for i in shown_ones})
+    if not paths or parallel_map is None:
+        return small
+    least, most = _THUMBNAIL_BYTES
+    max_bytes = min(most, room * 3 // 4 // len(shown_ones))
+    if max_bytes < least:
+        return small
+    made = parallel_map("geoloc_cli.export.thumbnails:build_maker", {"max_bytes": max_bytes}, paths)
+    of_path = {path: text for path, text in zip(paths, made, strict=True) if isinstance(text, str)}
+    for i in shown_ones:
+        small[i] = of_path.get(answers[i].photo)
+    return small
+
+
+def _tile_layer(address: str) -> dict[str, str]:
+    """The address, its host as a content policy names it and as a person does, and whom it is to be credited to."""
+    found = _TILES.fullmatch(address)
+    if not found or not all(part in address for part in ("{z}", "{x}", "{y}")):
+        raise UsageError(
+            f"--tiles {shown(address)} is no address of tiles; give one as in https://tiles.example.org/{{z}}/{{x}}/{{y}}.png."
+        )
+    scheme, many, host, port = found.group(1), found.group(2), found.group(3), found.group(4) or ""
+    credit = next((said for end, said in _CREDITS.items() if host.endswith(end)), "")
+    return {"url": address, "source": f"{scheme}://{'*.' if many else ''}{host}{port}", "host": host, "credit": credit}
+
+
+def _lead(
+    answers: Sequence[Fix | Failure], kept: Kept, small: Sequence[str | None], layer: dict[str, str] | None
+) -> Iterator[str]:
+    """What is said at the top of the page, in sentences."""
+    counts = Counter("error" if isinstance(answer, Failure) else answer.status for answer in answers)
+    yield f"{counts['ok']} located, {counts['unlocated']} unlocated, {counts['error']} failed."
+    if layer:
+        yield f"The ground is fetched from {layer['host']}, which is thereby told which places are looked at."
+    else:
+        yield "This file fetches nothing."
+    if (pictures := sum(text is not None for text in small)) < len(answers):
+        yield f"{pictures} of {len(answers)} photographs are shown small."
+    if kept.candidates < 15:
+        yield f"Of each photograph the best {kept.candidates} candidates are told."
+
+
+def _page(data: dict[str, Any], lead: Iterator[str], layer: dict[str, str] | None) -> str:
+    style = "".join(_file(name) for name in _STYLES)
+    scripts = [_file(name) for name in _SCRIPTS]
+    policy = (
+        f"default-src 'none'; script-src {' '.join(_digest(text) for text in scripts)}; style-src {_digest(style)}; "
+        f"img-src data:{' ' + layer['source'] if layer else ''}; base-uri 'none'; form-action 'none'; "
+        "require-trusted-types-for 'script'; trusted-types default"
+    )
+    title = "Where the photographs were taken"
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", http_equiv="Content-Security-Policy", content=policy),
+        element("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        element("meta", name="referrer", content="no-referrer"),
+        element("meta", name="color-scheme", content="light dark"),
+        element("title", title),
+        element("style", Html(style)),
+    )
+    header = element("header", element("h1", title), element("p", " ".join(lead), class_="lead"))
+    licences = [_file("LICENSE.leaflet"), _file("LICENSE.world-atlas")]
+    block = element("script", Html(script_json(data)), type="application/json", id="told")
+    code = join([element("script", Html(text)) for text in scripts])
+    body = element("body", header, form(data, licences, layer), block, code)
+    return f"<!DOCTYPE html>\n{element('html', head, body, lang='en')}\n"
+
+
+def _digest(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode('ascii')}'"
+
+
+@cache
+def _file(name: str) -> str:
+    return files("geoloc_cli.export").joinpath(f"data/{name}").read_text(encoding="utf-8")
