@@ -88,8 +88,10 @@ def _columns(answers: Sequence[Fix | Failure], truth: Sequence[Place | None] | N
     columns = {name: [row[name] for row in rows] for name in _NAMES}
     if truth is not None:
         columns["truth"] = [place and [_degrees(v) for v in place] for place in truth]
-    indexed = [[_name(name), _degrees(lat), _degrees(lon)] for name, lat, lon in known]
-    return {"folder": _name(folder), "indexed": indexed, "photos": columns}
+    indexed_in = common_folder(name for name, _, _ in known)
+    indexed = [[_name(name[len(indexed_in) :]), _degrees(lat), _degrees(lon)] for name, lat, lon in known]
+    folders = {"folder": _name(folder), "indexed_folder": _name(indexed_in)}
+    return folders | {"indexed": indexed, "photos": columns}
 
 
 _NAMES = (

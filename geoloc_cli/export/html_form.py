@@ -20,10 +20,10 @@ The colours are `--c0` to `--c3` of `page.css`, in this order.
 """
 
 _MEANING = {
-    "prior": "by priors alone",
-    "retrieval": "by likeness",
-    "rerank": "by verified matches",
-    "pose": "with a pose",
+    "prior": "prior: what priors say",
+    "retrieval": "retrieval: by likeness",
+    "rerank": "rerank: by verified matches",
+    "pose": "pose: in a map",
 }
 _HINT = "Arrow keys move the map, plus and minus bring it nearer; every photograph is in the list, too."
 

@@ -121,7 +121,8 @@ def _lead(
         yield f"The ground is fetched from {layer['host']}, which is thereby told which places are looked at."
     else:
         yield "This file fetches nothing."
-    if (pictures := sum(text is not None for text in small)) < len(answers):
+    pictures = sum(text is not None for text in small)
+    if 0 < pictures < len(answers):
         yield f"{pictures} of {len(answers)} photographs are shown small."
     if kept.candidates < 15:
         yield f"Of each photograph the best {kept.candidates} candidates are told."

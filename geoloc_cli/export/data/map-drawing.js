@@ -2,14 +2,15 @@
 
 // What a frame of the map is made of. A view is as in map-canvas.js, a look the page's colours and marks.
 
-const GRID_BELOW_M = 500000; // across the map: nearer than that the coast, which is good to 20 km, would mislead
-const MOST_SQUARES = 12;
+const GRID_BELOW_M = 800000; // across the picture, 500 km of the map: nearer than that the coast, which is good to 20 km, would mislead
+const SQUARES = 8; // across the picture, up to twice as many
 const HOLLOW_BELOW = 0.5; // confidence
+const MARK_PX = 20;
 
 // The page's colours, by day or by night, and the shapes of the stages.
 function lookOf(shapes) {
   const style = getComputedStyle(document.documentElement);
-  const look = { stages: {} };
+  const look = { stages: {}, pictures: new Map() };
   for (const name of ['paper', 'ink', 'soft', 'sea', 'land', 'border', 'net', 'guess', 'truth', 'candidate', 'error', 'c3', 'link']) {
     look[name] = style.getPropertyValue(`--${name}`).trim();
   }
@@ -82,7 +83,7 @@ function trace(context, view, outline, closed) {
 // Squares of a round number of metres, true at the middle's latitude to half a degree.
 function drawGrid(context, view, look) {
   const [lat, lon] = [Math.round(view.center[0] * 2) / 2, Math.round(view.center[1])];
-  const metres = roundBelow(metresAcross(view) / MOST_SQUARES * 2.5);
+  const metres = roundBelow(metresAcross(view) / SQUARES);
   const side = metres * planeMetre(lat) * view.scale;
   const [x, y] = [view.left + planeX(lon) * view.scale, view.top + planeY(lat) * view.scale];
   context.beginPath();
@@ -110,85 +111,86 @@ function follow(context, view, places) {
   });
 }
 
-// A circle on the Earth, filled and with a rim as far as these are given; nothing where it would be lost in a mark.
-function drawDisc(context, view, lat, lon, radius, { fill, alpha, rim, least = 4 }) {
+// Adds a circle on the Earth to the path; one that would be lost in a mark is left out.
+function traceDisc(context, view, lat, lon, radius, least) {
   const pixels = radius * planeMetre(lat) * view.scale;
   if (pixels < least) return;
-  context.beginPath();
   if (radius < 50000) {
     const [x, y] = screenOf(view, planeX(lon), planeY(lat));
     if (x + pixels < 0 || x - pixels > view.width || y + pixels < 0 || y - pixels > view.height) return;
+    context.moveTo(x + pixels, y);
     context.arc(x, y, pixels, 0, 2 * Math.PI);
-  } else {
-    const places = ring(lat, lon, radius);
-    if (places === null) return;
-    follow(context, view, places);
-    context.closePath();
+    return;
   }
-  if (fill) {
-    context.globalAlpha = alpha;
-    context.fillStyle = fill;
-    context.fill();
-  }
-  if (rim) {
-    context.globalAlpha = fill ? 1 : alpha;
-    context.strokeStyle = rim;
-    context.lineWidth = 1.2;
-    context.stroke();
-  }
+  const places = ring(lat, lon, radius);
+  if (places === null) return;
+  follow(context, view, places);
+  context.closePath();
+}
+
+function fillPath(context, colour, alpha) {
+  context.globalAlpha = alpha;
+  context.fillStyle = colour;
+  context.fill();
   context.globalAlpha = 1;
 }
 
-function drawLine(context, view, places, colour, dash, width = 1.2) {
-  context.beginPath();
-  follow(context, view, places);
+function strokePath(context, colour, alpha, dash = []) {
+  context.globalAlpha = alpha;
   context.setLineDash(dash);
   context.strokeStyle = colour;
-  context.lineWidth = width;
+  context.lineWidth = 1.2;
   context.stroke();
   context.setLineDash([]);
+  context.globalAlpha = 1;
 }
 
-function drawSquare(context, at, side, colour, paper) {
-  context.fillStyle = colour;
-  context.fillRect(at[0] - side / 2, at[1] - side / 2, side, side);
-  context.strokeStyle = paper;
-  context.lineWidth = 1;
-  context.strokeRect(at[0] - side / 2, at[1] - side / 2, side, side);
-}
-
-function drawMark(context, at, stage, look, { hollow, selected }) {
-  const kind = look.stages[stage];
-  if (!kind) return;
-  context.save();
-  context.translate(at[0], at[1]);
-  if (selected) {
-    context.beginPath();
-    context.arc(0, 0, 12, 0, 2 * Math.PI);
-    context.strokeStyle = look.ink;
-    context.lineWidth = 2.5;
-    context.stroke();
-  }
-  context.strokeStyle = hollow ? kind.colour : look.paper;
-  context.fillStyle = hollow ? look.paper : kind.colour;
-  context.lineWidth = hollow ? 2 : 1;
-  context.fill(kind.path);
-  context.stroke(kind.path);
-  context.restore();
-}
-
-// Where the camera looked: the steeper it looked up or down, the shorter.
-function drawWedge(context, at, heading, pitch, look, length) {
+// Adds to the path where the camera looked: the steeper it looked up or down, the shorter.
+function traceWedge(context, at, heading, pitch, length) {
   const reach = length * Math.max(0.35, Math.cos((pitch || 0) * RADIANS));
   const middle = (heading - 90) * RADIANS;
-  context.beginPath();
   context.moveTo(at[0], at[1]);
   context.arc(at[0], at[1], reach, middle - 0.4, middle + 0.4);
   context.closePath();
-  context.globalAlpha = 0.45;
-  context.fillStyle = look.ink;
-  context.fill();
-  context.globalAlpha = 1;
+}
+
+function drawSquare(context, at, side, colour, paper) {
+  context.fillStyle = paper;
+  context.fillRect(at[0] - side / 2 - 1, at[1] - side / 2 - 1, side + 2, side + 2);
+  context.fillStyle = colour;
+  context.fillRect(at[0] - side / 2, at[1] - side / 2, side, side);
+}
+
+// A photograph's mark, from a picture of it that is drawn once: a thousand paths a frame would be slow.
+function drawMark(context, at, stage, hollow, look) {
+  const key = `${stage} ${hollow} ${window.devicePixelRatio}`;
+  if (!look.pictures.has(key)) look.pictures.set(key, pictureOf(look.stages[stage], hollow, look));
+  const half = MARK_PX / 2;
+  context.drawImage(look.pictures.get(key), at[0] - half, at[1] - half, MARK_PX, MARK_PX);
+}
+
+function pictureOf({ path, colour }, hollow, look) {
+  const picture = document.createElement('canvas');
+  const density = window.devicePixelRatio || 1;
+  picture.width = MARK_PX * density;
+  picture.height = MARK_PX * density;
+  const context = picture.getContext('2d');
+  context.scale(density, density);
+  context.translate(MARK_PX / 2, MARK_PX / 2);
+  context.strokeStyle = hollow ? colour : look.paper;
+  context.fillStyle = hollow ? look.paper : colour;
+  context.lineWidth = hollow ? 2 : 1;
+  context.fill(path);
+  context.stroke(path);
+  return picture;
+}
+
+function drawHalo(context, at, look) {
+  context.beginPath();
+  context.arc(at[0], at[1], 12, 0, 2 * Math.PI);
+  context.strokeStyle = look.ink;
+  context.lineWidth = 2.5;
+  context.stroke();
 }
 
 // A group as a disc with its number, and the disc's radius.

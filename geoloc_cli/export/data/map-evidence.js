@@ -40,7 +40,7 @@ function factsOf(photos, number, error) {
   const facts = [];
   if (of('status') === 'error') facts.push(['failed', of('reason')]);
   if (of('status') === 'unlocated') facts.push(['unlocated', of('reason') || '']);
-  if (of('lat') !== null) facts.push(['latitude, longitude', placeText(of('lat'), of('lon'))]);
+  if (of('lat') !== null) facts.push(['place', placeText(of('lat'), of('lon'))]);
   if (of('radius_m') !== null) facts.push(['within', `${spelled(of('radius_m'))}, 9 times in 10`]);
   if (of('confidence') !== null) facts.push(['confidence', `${of('confidence').toFixed(2)} to be within 1 km`]);
   if (!Number.isNaN(error)) facts.push(['error', `${spelled(error)} from the true place`]);
@@ -65,7 +65,7 @@ function tableOf(heading, titles, rows) {
   const body = rows.map(([first, ...rest]) => made('tr', [
     made('th', first, { scope: 'row' }), ...rest.map((cell) => made('td', cell, { class: 'n' })),
   ]));
-  return made('div', [made('h3', heading), made('table', [made('thead', head), made('tbody', body)], { 'aria-label': heading })]);
+  return made('div', [made('h3', heading), made('table', [made('thead', head), made('tbody', body)])]);
 }
 
 function candidatesOf(told, number) {
@@ -76,7 +76,7 @@ function candidatesOf(told, number) {
     const away = placed ? spelled(distance(lat[number], lon[number], itsLat, itsLon)) : '–';
     return [[`${i + 1} `, named(name)], inliers === null ? '–' : inliers, similarity.toFixed(2), away];
   });
-  return tableOf('Candidates', ['photograph', 'inliers', 'likeness', 'away'], rows);
+  return tableOf(told.indexed_folder ? ['Candidates in ', named(told.indexed_folder)] : 'Candidates', ['photograph', 'inliers', 'likeness', 'away'], rows);
 }
 
 function beliefOf(photos, number) {

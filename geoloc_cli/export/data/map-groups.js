@@ -1,9 +1,11 @@
 'use strict';
 
-// Photographs that are too many to be told apart are drawn as one: all those in a square of the map at its zoom.
+// Photographs that are too many to be told apart are drawn as one: those in a square of the map at its zoom, and in
+// squares whose middles come so near that their discs would cover each other.
 
 const GROUP_FROM = 1500; // photographs; fewer are drawn one by one
 const SQUARE_PX = 64;
+const APART_PX = 44;
 
 // The groups of photographs at whole zooms. `x` and `y` are all photographs' places on the plane, NaN where none is.
 class Groups {
@@ -31,26 +33,38 @@ class Groups {
   }
 
   gathered(level) {
-    const side = 2 ** level * (256 / SQUARE_PX);
+    const side = (2 ** level * 256) / SQUARE_PX;
+    const keyOf = (x, y) => Math.floor(x * side) + Math.floor(y * side) * side;
     const squares = new Map();
-    for (const number of this.numbers) {
-      const key = Math.floor(this.x[number] * side) + Math.floor(this.y[number] * side) * side;
-      const square = squares.get(key);
-      if (square) {
-        square.x += this.x[number];
-        square.y += this.y[number];
-        square.numbers.push(number);
+    for (const one of this.single()) {
+      const key = keyOf(one.x, one.y);
+      if (squares.has(key)) join(squares.get(key), one);
+      else squares.set(key, one);
+    }
+    // The largest stay where they are; each other one goes to the nearest of them that it would touch.
+    const placed = new Map();
+    for (const group of [...squares.values()].sort((a, b) => b.numbers.length - a.numbers.length)) {
+      const about = [-1, 0, 1].flatMap((down) => [-1, 0, 1].map((across) => keyOf(group.x, group.y) + across + down * side));
+      const [away, nearest] = about
+        .flatMap((key) => placed.get(key) || [])
+        .map((other) => [Math.hypot(other.x - group.x, other.y - group.y), other])
+        .reduce((a, b) => (b[0] < a[0] ? b : a), [Infinity, null]);
+      if (away * side * SQUARE_PX < APART_PX) {
+        nearest.numbers.push(...group.numbers);
       } else {
-        squares.set(key, { x: this.x[number], y: this.y[number], numbers: [number] });
+        const key = keyOf(group.x, group.y);
+        placed.set(key, [...(placed.get(key) || []), group]);
       }
     }
-    const groups = [...squares.values()];
-    for (const group of groups) {
-      group.x /= group.numbers.length;
-      group.y /= group.numbers.length;
-    }
-    return groups;
+    return [...placed.values()].flat();
   }
+}
+
+// Adds a photograph to a group, whose place is the mean of its photographs'.
+function join(group, one) {
+  group.numbers.push(...one.numbers);
+  group.x += (one.x - group.x) / group.numbers.length;
+  group.y += (one.y - group.y) / group.numbers.length;
 }
 
 // What was drawn at a point of the screen, the nearest first; marks have `at`, their place on it.

@@ -51,36 +51,52 @@
       if (at[0] > -40 && at[0] < view.width + 40 && at[1] > -40 && at[1] < view.height + 40) marks.push({ at, numbers: group.numbers });
     }
     const single = marks.filter((mark) => mark.numbers.length === 1 && mark.numbers[0] !== selected);
-    if (ticked('circles')) single.forEach(({ numbers: [number] }) => paintCircle(context, view, number, 0.05));
-    if (ticked('errors')) single.forEach(({ numbers: [number] }) => paintError(context, view, number));
-    if (ticked('wedges')) single.forEach(({ at, numbers: [number] }) => paintWedge(context, at, number, 20));
-    for (const { at, numbers: [number] } of single) paintMark(context, at, number);
+    const numbers = single.map((mark) => mark.numbers[0]);
+    if (ticked('circles')) paintCircles(context, view, numbers, 0.06, 0.35);
+    if (ticked('errors')) paintErrors(context, view, numbers);
+    if (ticked('wedges')) paintWedges(context, single, 20);
+    for (const mark of single) paintMark(context, mark);
     for (const mark of marks) if (mark.numbers.length > 1) mark.radius = drawGroup(context, mark.at, mark.numbers.length, look);
     if (selected !== null) paintSelected(context, view);
     paintScale(view);
   }
 
-  function paintMark(context, at, number) {
-    const hollow = photos.confidence[number] < HOLLOW_BELOW;
-    drawMark(context, at, photos.stage[number], look, { hollow, selected: number === selected });
+  function paintMark(context, { at, numbers: [number] }) {
+    drawMark(context, at, photos.stage[number], photos.confidence[number] < HOLLOW_BELOW, look);
   }
 
-  function paintCircle(context, view, number, alpha) {
-    const [lat, lon, radius] = [photos.lat[number], photos.lon[number], photos.radius_m[number]];
-    if (lat === null || radius === null) return;
-    drawDisc(context, view, lat, lon, radius, { fill: look.guess, alpha, rim: look.guess, least: 7 });
+  // All circles in one path, so that a thousand over each other are no darker than one. Those wider than the map are
+  // left out, but for that which is selected.
+  function paintCircles(context, view, numbers, alpha, rimAlpha) {
+    const most = metresAcross(view) / 3;
+    context.beginPath();
+    for (const number of numbers) {
+      const radius = photos.radius_m[number];
+      if (radius !== null && (radius < most || number === selected)) {
+        traceDisc(context, view, photos.lat[number], photos.lon[number], radius, 7);
+      }
+    }
+    fillPath(context, look.guess, alpha);
+    strokePath(context, look.guess, rimAlpha);
   }
 
-  function paintWedge(context, at, number, length) {
-    const pose = photos.pose[number];
-    if (pose && pose[1] !== null) drawWedge(context, at, pose[1], pose[2], look, length);
+  function paintWedges(context, some, length) {
+    context.beginPath();
+    for (const { at, numbers: [number] } of some) {
+      const pose = photos.pose[number];
+      if (pose && pose[1] !== null) traceWedge(context, at, pose[1], pose[2], length);
+    }
+    fillPath(context, look.ink, 0.45);
   }
 
-  function paintError(context, view, number) {
-    const truth = photos.truth[number];
-    if (!truth || photos.lat[number] === null) return;
-    drawLine(context, view, way(photos.lat[number], photos.lon[number], ...truth), look.error, []);
-    drawSquare(context, screenOf(view, planeX(truth[1]), planeY(truth[0])), 6, look.truth, look.paper);
+  function paintErrors(context, view, numbers) {
+    const known = numbers.filter((number) => photos.truth[number] && photos.lat[number] !== null);
+    context.beginPath();
+    for (const number of known) follow(context, view, way(photos.lat[number], photos.lon[number], ...photos.truth[number]));
+    strokePath(context, look.error, 1);
+    for (const [lat, lon] of known.map((number) => photos.truth[number])) {
+      drawSquare(context, screenOf(view, planeX(lon), planeY(lat)), 5, look.truth, look.paper);
+    }
   }
 
   // All the evidence of the one that is selected, above everything else.
@@ -89,24 +105,28 @@
     const belief = photos.belief[selected] || [];
     const heaviest = Math.max(...belief.map((part) => part[3]));
     for (const [itsLat, itsLon, radius, weight] of belief) {
-      const alpha = 0.08 + 0.3 * Math.sqrt(weight / heaviest);
-      drawDisc(context, view, itsLat, itsLon, radius, { fill: look.c3, alpha });
+      context.beginPath();
+      traceDisc(context, view, itsLat, itsLon, radius, 4);
+      fillPath(context, look.c3, 0.08 + 0.3 * Math.sqrt(weight / heaviest));
     }
-    paintCircle(context, view, selected, 0.08);
+    if (lat !== null) paintCircles(context, view, [selected], 0.1, 1);
     const candidates = (photos.candidates[selected] || []).map(([known]) => told.indexed[known]);
     candidates.forEach(([, itsLat, itsLon], i) => {
       if (itsLat === null) return;
-      if (lat !== null) drawLine(context, view, way(lat, lon, itsLat, itsLon), look.candidate, [4, 3]);
+      context.beginPath();
+      if (lat !== null) follow(context, view, way(lat, lon, itsLat, itsLon));
+      strokePath(context, look.candidate, 1, [4, 3]);
       const at = screenOf(view, planeX(itsLon), planeY(itsLat));
-      drawSquare(context, at, 7, look.candidate, look.paper);
+      drawSquare(context, at, 6, look.candidate, look.paper);
       drawLabel(context, at, `${i + 1}`, look);
     });
-    if (photos.truth) paintError(context, view, selected);
+    if (photos.truth) paintErrors(context, view, [selected]);
     if (lat === null) return;
-    const at = screenOf(view, x[selected], y[selected]);
-    paintWedge(context, at, selected, 44);
-    paintMark(context, at, selected);
-    marks.push({ at, numbers: [selected] });
+    const mark = { at: screenOf(view, x[selected], y[selected]), numbers: [selected] };
+    paintWedges(context, [mark], 44);
+    drawHalo(context, mark.at, look);
+    paintMark(context, mark);
+    marks.push(mark);
   }
 
   function paintScale(view) {
@@ -117,10 +137,12 @@
   }
 
   function rowOf(number) {
-    const picture = thumbnailOf(photos, number) || made('span', null, { class: 'blank' });
+    const located = photos.status[number] === 'ok';
+    const swatch = document.querySelector(`[data-stage="${located ? photos.stage[number] : ''}"] + svg`);
+    const picture = thumbnailOf(photos, number) || made('span', swatch && swatch.cloneNode(true), { class: 'blank' });
     if (picture.alt) picture.alt = ''; // the name stands beside it
-    const parts = photos.status[number] === 'ok'
-      ? [photos.radius_m[number] !== null && `within ${spelled(photos.radius_m[number])}`, photos.confidence[number].toFixed(2), photos.stage[number],
+    const parts = located
+      ? [photos.radius_m[number] !== null && spelled(photos.radius_m[number]), photos.confidence[number].toFixed(2), photos.stage[number],
         !Number.isNaN(errors[number]) && `error ${spelled(errors[number])}`]
       : [photos.status[number] === 'error' ? 'failed' : photos.reason[number] || 'unlocated'];
     return [picture, named(photos.name[number]), made('small', parts.filter(Boolean).join(' · '))];
@@ -195,8 +217,9 @@
   }
 
   function home() {
-    const places = placesOf(groups.numbers);
-    if (places.length) map.fitBounds(asBounds(boxAbout(places)), { maxZoom: 17, padding: [30, 30] });
+    const numbers = groups.numbers;
+    const places = numbers.length > 1 ? numbers.map((number) => [photos.lat[number], photos.lon[number]]) : placesOf(numbers);
+    if (places.length) map.fitBounds(asBounds(boxAbout(places)), { maxZoom: 17, padding: [40, 40] });
     else map.setView([20, 0], 1);
   }
 
@@ -206,7 +229,7 @@
 
   // A click on a mark opens it; on a group it comes nearer, until its photographs are at one place and are listed.
   map.on('click', (event) => {
-    const hit = hits(marks, event.containerPoint, 14);
+    const hit = hits(marks, surface.pointOf(event.containerPoint), 14);
     if (hit.length === 0) return;
     const [mark] = hit;
     if (mark.numbers.length === 1) {
@@ -228,14 +251,14 @@
   }
 
   map.on('mousemove', (event) => {
-    const [mark] = hits(marks, event.containerPoint, 12);
+    const [mark] = hits(marks, surface.pointOf(event.containerPoint), 12);
     by('map').classList.toggle('points', Boolean(mark));
     if (!mark) {
       tip.remove();
       return;
     }
     const said = mark.numbers.length === 1 ? named(photos.name[mark.numbers[0]]) : made('span', `${mark.numbers.length} photographs`);
-    tip.setContent(said).setLatLng(map.containerPointToLatLng(mark.at)).addTo(map);
+    tip.setContent(said).setLatLng(surface.latLngOf(mark.at)).addTo(map);
   });
   map.on('mouseout', () => tip.remove());
 
@@ -261,6 +284,7 @@
   });
 
   groups.choose(Array.from({ length: count }, (_, number) => number));
+  by('filters').open = window.matchMedia('(min-width: 44rem)').matches;
   home();
   if (tiles) tiles.addTo(map);
   surface.addTo(map);
