@@ -20,10 +20,10 @@ The colours are `--c0` to `--c3` of `page.css`, in this order.
 """
 
 _MEANING = {
-    "prior": "prior: what priors say",
-    "retrieval": "retrieval: by likeness",
-    "rerank": "rerank: by verified matches",
-    "pose": "pose: in a map",
+    "prior": "prior: priors alone",
+    "retrieval": "retrieval: likeness",
+    "rerank": "rerank: verified matches",
+    "pose": "pose: within a map",
 }
 _HINT = "Arrow keys move the map, plus and minus bring it nearer; every photograph is in the list, too."
 

@@ -34,7 +34,7 @@ class Groups {
 
   gathered(level) {
     const side = (2 ** level * 256) / SQUARE_PX;
-    const keyOf = (x, y) => Math.floor(x * side) + Math.floor(y * side) * side;
+    const keyOf = (x, y) => (Math.floor(x * side) + side) % side + Math.floor(y * side) * side;
     const squares = new Map();
     for (const one of this.single()) {
       const key = keyOf(one.x, one.y);
@@ -44,10 +44,10 @@ class Groups {
     // The largest stay where they are; each other one goes to the nearest of them that it would touch.
     const placed = new Map();
     for (const group of [...squares.values()].sort((a, b) => b.numbers.length - a.numbers.length)) {
-      const about = [-1, 0, 1].flatMap((down) => [-1, 0, 1].map((across) => keyOf(group.x, group.y) + across + down * side));
+      const about = [-1, 0, 1].flatMap((down) => [-1, 0, 1].map((across) => keyOf(group.x + across / side, group.y + down / side)));
       const [away, nearest] = about
         .flatMap((key) => placed.get(key) || [])
-        .map((other) => [Math.hypot(other.x - group.x, other.y - group.y), other])
+        .map((other) => [apart(other, group), other])
         .reduce((a, b) => (b[0] < a[0] ? b : a), [Infinity, null]);
       if (away * side * SQUARE_PX < APART_PX) {
         nearest.numbers.push(...group.numbers);
@@ -58,6 +58,12 @@ class Groups {
     }
     return [...placed.values()].flat();
   }
+}
+
+// How far two groups are from each other on the plane, the short way round.
+function apart(one, other) {
+  const across = one.x - other.x;
+  return Math.hypot(across - Math.round(across), one.y - other.y);
 }
 
 // Adds a photograph to a group, whose place is the mean of its photographs'.

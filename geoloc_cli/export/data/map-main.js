@@ -131,7 +131,7 @@
 
   function paintScale(view) {
     const pixel = planeMetre(view.center[0]) * view.scale;
-    const metres = roundBelow(110 / pixel);
+    const metres = roundBelow(160 / pixel);
     by('scale').textContent = spelled(metres);
     by('scale').style.width = `${metres * pixel}px`;
   }
