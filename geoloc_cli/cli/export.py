@@ -5,23 +5,22 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import Any, get_args
 
 import typer
 
-from geoloc_cli.cli import options
+from geoloc_cli.cli import options, report
 from geoloc_cli.cli.fixes import FixReader
 from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
 from geoloc_cli.types import Stage
-
-if TYPE_CHECKING:
-    from geoloc_cli.export.formats import Format
 
 _STAGES = "|".join(get_args(Stage))
 _FIXES: Any = typer.Argument(
     ..., metavar="FIXES...", help="Lines of `geoloc locate --format jsonl`; - is standard input."
 )
-_TO: Any = typer.Option(..., "--to", metavar="geojson|kml|gpx|csv|parquet|colmap|odm|mapillary", help="What to write.")
+_TO: Any = typer.Option(
+    ..., "--to", metavar="geojson|kml|gpx|csv|parquet|colmap|odm|mapillary|html", help="What to write."
+)
 
 
 def export(
@@ -52,42 +51,56 @@ def export(
     camera: str = options.CAMERA,
     focal_px: float = options.FOCAL_PX,
     fov_deg: float = options.FOV_DEG,
+    tiles: str = report.TILES,
+    truth: str = report.TRUTH,
+    thumbnails: int = report.THUMBNAILS,
+    workers: int = options.WORKERS,
     quiet: bool = options.QUIET,
 ) -> None:
-    """Write the places of photos for maps, spreadsheets and photogrammetry.
+    """Write the places of photos for maps, spreadsheets and photogrammetry, or as a map in one HTML file.
 
-    What has no place is left out, and counted on stderr. Times and cameras are read from the photos, where these still
-    are where `locate` found them. A line that is no answer is passed over with a sentence, and the exit status is 1.
+    What has no place is left out, but of html, and counted on stderr. Times and cameras are read from the photos, where
+    these still are where `locate` found them. A line that is no answer is passed over with a sentence, and the exit
+    status is 1.
     """
-    from geoloc_cli.export.formats import FORMATS, Asked, chosen
+    from geoloc_cli.export.formats import FORMATS, Asked, chosen, sure_enough
     from geoloc_cli.photos.intrinsics import CameraOverride
 
     form = FORMATS.get(to)
-    if form is None:
-        raise UsageError(f"There is no form '{to}'; give one of {', '.join(FORMATS)}.")
+    if form is None and to != "html":
+        raise UsageError(f"There is no form '{to}'; give one of {', '.join(FORMATS)}, html.")
     if unknown := set(stage) - set(get_args(Stage)):
         raise UsageError(f"There is no stage '{min(unknown)}'; give one of {', '.join(get_args(Stage))}.")
     said = options.override(camera, focal_px, fov_deg)
     given = {"shapes": shapes, "map": map is not None, "camera": said is not None}
-    if idle := {name for name, is_given in given.items() if is_given} - form.asks:
+    given |= {"tiles": tiles is not None, "truth": truth is not None, "thumbnails": thumbnails is not None}
+    if idle := {name for name, is_given in given.items() if is_given} - (form.asks if form else report.ASKS):
         raise UsageError(f"--to {to} takes no --{min(idle)}; leave it out.")
-    if out is None and not form.text:
+    if out is None and form and not form.text:
         raise UsageError(f"--to {to} needs --out PATH.")
-    asked = Asked(shapes, map, said or CameraOverride())
     left_out: Counter[str] = Counter()
     reader = FixReader()
-    taken = chosen(reader.answers(fixes), left_out, min_confidence=min_confidence, stages=stage, placed=not form.folder)
-    before = left_out.total()
-    _write(form, form.write(taken, left_out, asked), out)
+    answers = reader.answers(fixes)
+    if form is None:
+        made = report.Report(tiles, truth, thumbnails, workers, quiet)
+        all_of_it = list(sure_enough(answers, left_out, min_confidence=min_confidence, stages=stage))
+        _write(made.page(all_of_it), out)
+        written = len(all_of_it)
+    else:
+        asked = Asked(shapes, map, said or CameraOverride())
+        taken = chosen(answers, left_out, min_confidence=min_confidence, stages=stage, placed=not form.folder)
+        before = left_out.total()
+        _write(form.write(taken, left_out, asked), out, form.file)
+        written = len(taken) - (left_out.total() - before)
     if not quiet:
         why = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
-        written = len(taken) - (left_out.total() - before)
         typer.echo(f"{written} photos written{f'; left out: {why}' if why else ''}.", err=True)
     if reader.bad:
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
-def _write(form: Format, content: bytes | dict[str, bytes], out: str | None) -> None:
+def _write(content: bytes | dict[str, bytes], out: str | None, file: str | None = None) -> None:
+    """Writes what was made; `file` is its name where `out` is a folder."""
     from geoloc_cli.export.target import put_file, put_folder
 
     if isinstance(content, dict):
@@ -97,4 +110,4 @@ def _write(form: Format, content: bytes | dict[str, bytes], out: str | None) -> 
         sys.stdout.buffer.flush()
     else:
         path = Path(out)
-        put_file(path / form.file if form.file and path.is_dir() else path, content)
+        put_file(path / file if file and path.is_dir() else path, content)

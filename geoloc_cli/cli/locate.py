@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from geoloc_cli.cli import asking, options, output
+from geoloc_cli.cli import asking, options, output, report
 from geoloc_cli.cli import calibration as calibrations
 from geoloc_cli.cli.progress import bar
 from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
@@ -45,6 +45,12 @@ def locate(
     explain: bool = typer.Option(
         False, "--explain", help="The evidence of every candidate, not of the best five alone."
     ),
+    report_file: str = typer.Option(
+        None, "--report", metavar="FILE", help="Write a map of all answers and their evidence, one HTML file, too."
+    ),
+    tiles: str = report.TILES,
+    truth: str = report.TRUTH,
+    thumbnails: int = report.THUMBNAILS,
     resume: str = typer.Option(
         None, "--resume", metavar="FILE", help="Keep the answers here, and do no photo again that has one."
     ),
@@ -83,6 +89,9 @@ def locate(
 
     if max_speed is not None and not (sequence and 0.0 < max_speed < float("inf")):
         raise UsageError("--max-speed is metres a second above 0, and goes with --sequence.")
+    if report_file is None and not (tiles is None and truth is None and thumbnails is None):
+        raise UsageError("--tiles, --truth and --thumbnails are of a map; name its file with --report FILE.")
+    page = report.Report(tiles, truth, thumbnails, workers, quiet) if report_file is not None else None
     override = options.override(camera, focal_px, fov_deg)
     searched, stage = where(index, map, pose, override, solver, matcher)
     paths = options.photos_of(photos, exclude_list)
@@ -99,6 +108,7 @@ def locate(
     done = Answered(resume)
     todo = [path for path in paths if path not in done.answers]
     counts = {"ok": 0, "unlocated": 0, "error": 0}
+    told: list[Fix | Failure] = []
     named = asking.with_neighbours(ctx, asking.priors_of(ctx, prior), searched)
     stored = calibrations.fitting(calibration, named, searched, retriever, matcher)
     with Panel(named, cache, remember=sequence) as panel, bar(len(paths), quiet) as shown:
@@ -120,6 +130,8 @@ def locate(
             for answer in _as_sequence(answers, run, max_speed) if sequence else answers:
                 counts[answer.status if isinstance(answer, Fix) else "error"] += 1
                 writer.write(answer)
+                if page:
+                    told.append(answer)
         finally:
             fresh.close()  # type: ignore[attr-defined]
             done.close()
@@ -128,6 +140,8 @@ def locate(
                 writer.close()
             if not quiet:
                 asking.tell_of(panel)
+    if page:
+        page.write(told, report_file)
     if not quiet:
         summary = f"{counts['ok']} located, {counts['unlocated']} unlocated, {counts['error']} failed"
         worth = f" Calibrated on {stored.told}." if stored else ""

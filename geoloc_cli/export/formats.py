@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from geoloc_cli.export import colmap, csv, geojson, gpx, kml, mapillary, odm, parquet
@@ -60,20 +60,31 @@ def chosen(
 ) -> list[Located]:
     """Those that are sure enough and rest on one of the stages, with `placed` those alone that have a place."""
     kept: list[Located] = []
-    for answer in answers:
+    for answer in sure_enough(answers, left_out, min_confidence=min_confidence, stages=stages):
         if isinstance(answer, Failure):
             left_out["failed"] += 1
         elif answer.status == "unlocated":
             left_out["unlocated"] += 1
         elif placed and answer.lat is None:
             left_out["in a map that is nowhere on the Earth"] += 1
+        else:
+            kept.append(Located(answer))
+    return kept
+
+
+def sure_enough(
+    answers: Iterable[Fix | Failure], left_out: LeftOut, *, min_confidence: float, stages: Sequence[str]
+) -> Iterator[Fix | Failure]:
+    """The answers but those that are less sure, or rest on another stage; all that are no place are among them."""
+    for answer in answers:
+        if isinstance(answer, Failure) or answer.status == "unlocated":
+            yield answer
         elif answer.confidence < min_confidence:
             left_out["less sure"] += 1
         elif stages and answer.stage not in stages:
             left_out["of another stage"] += 1
         else:
-            kept.append(Located(answer))
-    return kept
+            yield answer
 
 
 def _json(document: object) -> bytes:

@@ -14,7 +14,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.resources import files
-from pathlib import Path
 from typing import Any
 
 from geoloc_cli.contracts import ParallelMap
@@ -37,46 +36,24 @@ _TILES = re.compile(r"(https?)://((?:\{s\}\.)?)([A-Za-z0-9.-]+|\[[0-9a-f:]+\])(:
 _CREDITS = {"openstreetmap.org": "© OpenStreetMap contributors"}
 
 
-def write_report(
-    answers: Sequence[Fix | Failure],
-    path: str,
-    *,
-    truth: Sequence[Place | None] | None = None,
-    tiles: str | None = None,
-    thumbnails: int = THUMBNAILS,
-    parallel_map: ParallelMap | None = None,
-) -> None:
-    """Writes `document` to a file, whole or not at all. Raises UsageError where that cannot be."""
-    page = document(answers, truth=truth, tiles=tiles, thumbnails=thumbnails, parallel_map=parallel_map)
-    target = Path(path)
-    part = target.with_name(f".{target.name}.part")
-    try:
-        part.write_bytes(page)
-        part.replace(target)
-    except OSError as error:
-        raise UsageError(f"{shown(path)} cannot be written ({error.strerror}); give another place.") from error
-
-
 def document(
     answers: Sequence[Fix | Failure],
     *,
     truth: Sequence[Place | None] | None = None,
-    tiles: str | None = None,
+    tiles: dict[str, str] | None = None,
     thumbnails: int = THUMBNAILS,
     parallel_map: ParallelMap | None = None,
 ) -> bytes:
     """The file. `truth` are the true places in the answers' order, None where one is not known.
 
-    `tiles` is an address with {z}, {x} and {y}, from which a browser is to fetch pictures of the ground: its host is
-    told which places are looked at. `thumbnails` photographs at most are shown small, evenly chosen from all; without
-    a `parallel_map` there are none. The same answers and files give the same bytes.
+    `tiles` is a `tile_layer`. `thumbnails` photographs at most are shown small, evenly chosen from all; without a
+    `parallel_map` there are none. The same answers and files give the same bytes.
     """
-    layer = _tile_layer(tiles) if tiles else None
     data, kept = told(answers, truth)
-    data |= {"ground": ground(), "shapes": SHAPES, "tiles": layer}
+    data |= {"ground": ground(), "shapes": SHAPES, "tiles": tiles}
     small = _thumbnails(answers, thumbnails, _MAX_BYTES - len(script_json(data).encode()), parallel_map)
     data["photos"]["thumbnail"] = small
-    return _page(data, _lead(answers, kept, small, layer), layer).encode()
+    return _page(data, _lead(answers, kept, small, tiles), tiles).encode()
 
 
 def _thumbnails(
@@ -99,8 +76,12 @@ def _thumbnails(
     return small
 
 
-def _tile_layer(address: str) -> dict[str, str]:
-    """The address, its host as a content policy names it and as a person does, and whom it is to be credited to."""
+def tile_layer(address: str) -> dict[str, str]:
+    """Pictures of the ground that a browser is to fetch from an address with {z}, {x} and {y}.
+
+    Its host is told which places are looked at: it is named for the content policy and for a person, with whom it is to
+    be credited to. Raises UsageError where the address is no such.
+    """
     found = _TILES.fullmatch(address)
     if not found or not all(part in address for part in ("{z}", "{x}", "{y}")):
         raise UsageError(

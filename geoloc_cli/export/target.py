@@ -63,7 +63,7 @@ def _told(path: Path) -> Iterator[None]:
             yield
     except OSError as error:
         where = shown(str(path))
-        raise UsageError(f"--out {where} cannot be written ({error.strerror}); give another, new name.") from error
+        raise UsageError(f"{where} cannot be written ({error.strerror}); give another, new name.") from error
 
 
 def _umask() -> int:
