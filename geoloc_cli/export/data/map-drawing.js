@@ -147,7 +147,7 @@ function strokePath(context, colour, alpha, dash = []) {
 
 // Adds to the path where the camera looked: the steeper it looked up or down, the shorter.
 function traceWedge(context, at, heading, pitch, length) {
-  const reach = length * Math.max(0.35, Math.cos((pitch || 0) * RADIANS));
+  const reach = length * Math.max(0.6, Math.cos((pitch || 0) * RADIANS));
   const middle = (heading - 90) * RADIANS;
   context.moveTo(at[0], at[1]);
   context.arc(at[0], at[1], reach, middle - 0.4, middle + 0.4);

@@ -53,9 +53,9 @@ function factsOf(photos, number, error) {
 
 function poseFacts([map, heading, pitch, roll, inliers, reprojection, spread]) {
   const facts = [];
-  if (heading !== null) facts.push(['camera', `heading ${heading}°, pitch ${pitch}°, roll ${roll}°`]);
+  if (heading !== null) facts.push(['camera', `heading ${heading.toFixed(1)}°, pitch ${pitch.toFixed(1)}°, roll ${roll.toFixed(1)}°`]);
   const size = spread ? `, give or take ${spelled(Math.hypot(...spread))}` : '';
-  facts.push(['pose', `${inliers} inliers, ${reprojection} px${size}`], ['map', named(map)]);
+  facts.push(['pose', `${inliers} inliers, ${reprojection.toFixed(2)} px${size}`], ['map', named(map)]);
   return facts;
 }
 

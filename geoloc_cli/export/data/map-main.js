@@ -181,7 +181,7 @@
     by('evidence-body').replaceChildren(...evidenceOf(told, number, errors[number]));
     by('evidence').scrollTop = 0;
     map.invalidateSize({ pan: false });
-    if (move) show(placesOf([number]), 17);
+    if (move) show(placesOf([number], 3), 20);
     if (row) by('side').scrollTop = row.offsetTop - by('side').offsetTop - by('side').clientHeight / 2;
     if (byKey) by('evidence').querySelector('h2').focus();
     else if (move) by('evidence').scrollIntoView({ block: 'nearest' });
@@ -198,11 +198,11 @@
     surface.draw();
   }
 
-  // Where photographs are, or where they are believed to be.
-  function placesOf(numbers) {
+  // What holds the circles of photographs, made so much wider, or those of their beliefs where they have no place.
+  function placesOf(numbers, wider = 1) {
     return numbers.flatMap((number) => {
       const parts = photos.lat[number] === null ? photos.belief[number] || [] : [[photos.lat[number], photos.lon[number], photos.radius_m[number] || 1]];
-      return parts.flatMap(([lat, lon, radius]) => [0, 90, 180, 270].map((bearing) => destination(lat, lon, bearing, Math.min(radius, 3e6))));
+      return parts.flatMap(([lat, lon, radius]) => [0, 90, 180, 270].map((bearing) => destination(lat, lon, bearing, Math.min(radius * wider, 3e6))));
     });
   }
 
@@ -211,7 +211,7 @@
     const [south, west, north, east] = boxAbout(places);
     const shift = map._loaded ? near(west, map.getCenter().lng) - west : 0;
     const box = [[south, west + shift], [north, east + shift]];
-    if (!map._loaded || !map.getBounds().contains(box) || map.getBoundsZoom(box) > map.getZoom() + 3) {
+    if (!map._loaded || !map.getBounds().contains(box) || map.getBoundsZoom(box) > map.getZoom() + 2) {
       map.fitBounds(box, { maxZoom, padding: [50, 50], animate: map._loaded && !still });
     }
   }
