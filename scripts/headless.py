@@ -123,7 +123,13 @@ class Headless:
 
     def run(self, script: str) -> Any:
         """The value of an expression in the page, awaited where it is a promise."""
-        done = self.ask("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        done = self.ask(
+            "Runtime.evaluate",
+            expression=script,
+            awaitPromise=True,
+            returnByValue=True,
+            allowUnsafeEvalBlockedByCSP=False,
+        )
         if "exceptionDetails" in done:
             raise RuntimeError(done["exceptionDetails"]["exception"].get("description", "an error in the page"))
         return done["result"].get("value")

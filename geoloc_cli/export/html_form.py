@@ -59,8 +59,9 @@ def _map(data: dict[str, Any], layer: dict[str, str] | None) -> Html:
 def _key(data: dict[str, Any]) -> Html:
     """What is drawn on the map besides the marks, which the filters name."""
     rows = [
+        ("hollow", SHAPES["rerank"], "hollow: less than half sure to be within 1 km"),
         ("disc", "M-8 0a8 8 0 1 0 16 0a8 8 0 1 0-16 0z", "holds the place with 90 % probability"),
-        ("belief", "M-8 0a8 8 0 1 0 16 0a8 8 0 1 0-16 0z", "part of the belief, darker the heavier"),
+        ("belief", "M-8 0a8 8 0 1 0 16 0a8 8 0 1 0-16 0z", "part of the belief, stronger the heavier"),
         ("candidate", "M-9 0H9", "candidate, with a line to the photograph"),
         ("wedge", "M-8 4L8-3A17 17 0 0 1 6 8z", "where the camera looked; not its angle of view"),
     ]
