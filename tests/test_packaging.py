@@ -156,7 +156,9 @@ def test_the_wheel_holds_the_package_and_its_licence_and_nothing_else(wheel: zip
     assert ours <= names
     data = {"geoloc_cli/py.typed", "geoloc_cli/models/catalogue.toml", "geoloc_cli/priors/data/zones.tsv"}
     world = {"geoloc_cli/export/data/world.json", "geoloc_cli/export/data/LICENSE.world-atlas"}
-    assert data | world <= names
+    html = {path.relative_to(ROOT).as_posix() for path in (PACKAGE / "export" / "data").iterdir()}
+    assert "geoloc_cli/export/data/LICENSE.leaflet" in html
+    assert data | world | html <= names
     licence = wheel.read(f"{info}/licenses/LICENSE").decode()
     assert "Apache License" in licence
     assert "END OF TERMS AND CONDITIONS" in licence

@@ -91,7 +91,7 @@ def locate(
         raise UsageError("--max-speed is metres a second above 0, and goes with --sequence.")
     if report_file is None and not (tiles is None and truth is None and thumbnails is None):
         raise UsageError("--tiles, --truth and --thumbnails are of a map; name its file with --report FILE.")
-    page = report.Report(tiles, truth, thumbnails, workers, quiet) if report_file is not None else None
+    page = report.Report(tiles, truth, thumbnails, workers, quiet, report_file) if report_file is not None else None
     override = options.override(camera, focal_px, fov_deg)
     searched, stage = where(index, map, pose, override, solver, matcher)
     paths = options.photos_of(photos, exclude_list)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from geoloc_cli.cli.table import printable
+from geoloc_cli.errors import UsageError
 from geoloc_cli.types import Failure, Fix
 
 if TYPE_CHECKING:
@@ -35,14 +36,22 @@ THUMBNAILS: Any = typer.Option(
 
 
 class Report:
-    """The page to be: what it is asked for is checked when this is made, before any photo is."""
+    """The page to be: what it is asked for is checked when this is made, before any photo is looked at."""
 
     def __init__(
-        self, tiles: str | None, truth: str | None, thumbnails: int | None, workers: int | None, quiet: bool
+        self,
+        tiles: str | None,
+        truth: str | None,
+        thumbnails: int | None,
+        workers: int | None,
+        quiet: bool,
+        path: str | None = None,
     ) -> None:
         from geoloc_cli.evaluate.truth import read_truth
         from geoloc_cli.export.html_map import THUMBNAILS, tile_layer
 
+        if path is not None and not Path(path).absolute().parent.is_dir():
+            raise UsageError(f"{printable(path)} cannot be written, as its folder is not there; make the folder first.")
         self._tiles = tile_layer(tiles) if tiles is not None else None
         self._thumbnails = THUMBNAILS if thumbnails is None else thumbnails
         self._workers = workers

@@ -125,7 +125,7 @@ def test_hostile_names_and_rationales_are_text_and_seen_as_they_are() -> None:
     assert data["photos"]["priors"][0][0][4] == SHOWN
     assert data["photos"]["pose"][0][0] == SHOWN
     assert data["indexed_folder"] + data["indexed"][0][0] == SHOWN
-    assert page.count(b"alert(1)") == page.count(b"\\u003cscript\\u003ealert(1)") > 5
+    assert b"<script>alert" not in page
     assert json.loads(script_json(HOSTILE)) == HOSTILE
     assert not set(script_json(HOSTILE)) & set("<>&")
 
