@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import typer
 
-from geoloc_cli.cli import options, report
+from geoloc_cli.cli import html_map, options
 from geoloc_cli.cli.fixes import FixReader
 from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
 from geoloc_cli.types import Stage
@@ -51,9 +51,9 @@ def export(
     camera: str = options.CAMERA,
     focal_px: float = options.FOCAL_PX,
     fov_deg: float = options.FOV_DEG,
-    tiles: str = report.TILES,
-    truth: str = report.TRUTH,
-    thumbnails: int = report.THUMBNAILS,
+    tiles: str = html_map.TILES,
+    truth: str = html_map.TRUTH,
+    thumbnails: int = html_map.THUMBNAILS,
     workers: int = options.WORKERS,
     quiet: bool = options.QUIET,
 ) -> None:
@@ -74,7 +74,7 @@ def export(
     said = options.override(camera, focal_px, fov_deg)
     given = {"shapes": shapes, "map": map is not None, "camera": said is not None}
     given |= {"tiles": tiles is not None, "truth": truth is not None, "thumbnails": thumbnails is not None}
-    if idle := {name for name, is_given in given.items() if is_given} - (form.asks if form else report.ASKS):
+    if idle := {name for name, is_given in given.items() if is_given} - (form.asks if form else html_map.ASKS):
         raise UsageError(f"--to {to} takes no --{min(idle)}; leave it out.")
     if out is None and form and not form.text:
         raise UsageError(f"--to {to} needs --out PATH.")
@@ -82,7 +82,7 @@ def export(
     reader = FixReader()
     answers = reader.answers(fixes)
     if form is None:
-        made = report.Report(tiles, truth, thumbnails, workers, quiet)
+        made = html_map.Report(tiles, truth, thumbnails, workers, quiet)
         all_of_it = list(sure_enough(answers, left_out, min_confidence=min_confidence, stages=stage))
         _write(made.page(all_of_it), out)
         written = len(all_of_it)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from geoloc_cli.cli import asking, options, output, report
+from geoloc_cli.cli import asking, html_map, options, output
 from geoloc_cli.cli import calibration as calibrations
 from geoloc_cli.cli.progress import bar
 from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
@@ -48,9 +48,9 @@ def locate(
     report_file: str = typer.Option(
         None, "--report", metavar="FILE", help="Write a map of all answers and their evidence, one HTML file, too."
     ),
-    tiles: str = report.TILES,
-    truth: str = report.TRUTH,
-    thumbnails: int = report.THUMBNAILS,
+    tiles: str = html_map.TILES,
+    truth: str = html_map.TRUTH,
+    thumbnails: int = html_map.THUMBNAILS,
     resume: str = typer.Option(
         None, "--resume", metavar="FILE", help="Keep the answers here, and do no photo again that has one."
     ),
@@ -91,7 +91,7 @@ def locate(
         raise UsageError("--max-speed is metres a second above 0, and goes with --sequence.")
     if report_file is None and not (tiles is None and truth is None and thumbnails is None):
         raise UsageError("--tiles, --truth and --thumbnails are of a map; name its file with --report FILE.")
-    page = report.Report(tiles, truth, thumbnails, workers, quiet, report_file) if report_file is not None else None
+    page = html_map.Report(tiles, truth, thumbnails, workers, quiet, report_file) if report_file is not None else None
     override = options.override(camera, focal_px, fov_deg)
     searched, stage = where(index, map, pose, override, solver, matcher)
     paths = options.photos_of(photos, exclude_list)

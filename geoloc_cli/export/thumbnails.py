@@ -72,9 +72,8 @@ def webp(path: str, *, max_bytes: int) -> bytes:
         width, height = picture.size
         by_lines = picture.kind == "JPEG" and not picture.image.info.get("progressive")
         if width * height > _MOST_PIXELS and not by_lines:
-            raise PhotoTooLarge(
-                f"{shown(path)} is {width} x {height} pixels, too many for a small picture of it; save it as a baseline JPEG."
-            )
+            size = f"{shown(path)} is {width} x {height} pixels"
+            raise PhotoTooLarge(f"{size}, too many for a small picture of it; save it as a baseline JPEG.")
     side = min(_MOST_SIDE, max(16, round(_SIDE_OF_BYTES * math.sqrt(max_bytes))))
     pixels = Image.fromarray(decode_rgb(path, max_size=side))
     while True:
