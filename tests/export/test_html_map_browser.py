@@ -6,12 +6,14 @@ import io
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 from exported import FIX, POSED, picture
 from PIL import Image
 
 from geoloc_cli.engine.local import LocalPool
 from geoloc_cli.export.html_map import document, tile_layer
+from geoloc_cli.geo.earth import haversine_m
 from geoloc_cli.types import Belief, Candidate, Component, Failure, Fix, PriorGuess
 from headless import Headless, browser
 
@@ -191,3 +193,26 @@ def test_tiles_are_asked_of_the_host_that_was_named_and_of_no_other(page: Headle
     page.run("document.getElementById('tiles').click()")
     assert page.run("document.querySelectorAll('img.leaflet-tile').length") == 0
     assert colours(page) > 20
+
+
+def test_the_map_reckons_as_the_program_does(page: Headless, small: Path) -> None:
+    page.open(small)
+    rng = np.random.default_rng(5)
+    pairs = np.stack([rng.uniform(-80, 80, (20, 2)), rng.uniform(-180, 180, (20, 2))], axis=-1).reshape(20, 4)
+    away = haversine_m(*pairs.T)
+    assert page.run(f"{pairs.tolist()}.map((places) => distance(...places))") == pytest.approx(away.tolist())
+    ends = page.run(f"{pairs.tolist()}.map((places) => way(...places).at(-1))")
+    assert haversine_m(*np.array(ends).T, pairs[:, 2], pairs[:, 3]).max() < 1.0
+    # A box across the antimeridian, and one about a single place.
+    assert page.run("boxAbout([[1, 179], [2, -178], [-3, 181]])") == [-3, 179, 2, 182]
+    assert page.run("boxAbout([[1, 5]])") == [1, 5, 1, 5]
+    # A circle about a pole is closed over it, one that holds half of the Earth is none, others keep their distance.
+    rim = page.run("ring(84, 20, 1500000)")
+    assert [rim[0][0], rim[-1][0]] == pytest.approx([85.0511287798] * 2)
+    assert rim[-1][1] - rim[0][1] > 1000
+    assert page.run("ring(0, 0, 10100000)") is None
+    assert page.run("ring(-60, 179, 300000).map(([lat, lon]) => distance(-60, 179, lat, lon))") == pytest.approx(
+        [3e5] * 90
+    )
+    assert page.run("[0.44, 9.96, 940, 999.6, 25300].map(spelled)") == ["0.44 m", "10 m", "940 m", "1 km", "25 km"]
+    assert page.run("[7, 99, 100, 0.3].map(roundBelow)") == pytest.approx([5, 50, 100, 0.2])

@@ -100,10 +100,9 @@ function drawGrid(context, view, look) {
   context.stroke();
 }
 
-// A path through places that lie close to each other, its first one on the copy of the world that is in the middle.
-function follow(context, view, places) {
-  const [start] = places;
-  const turns = screenOf(view, planeX(start[1]), 0)[0] - (view.left + planeX(start[1]) * view.scale);
+// A path through places that lie close to each other, on the copy of the world on which a longitude is in the middle.
+function follow(context, view, places, middle = places[0][1]) {
+  const turns = screenOf(view, planeX(middle), 0)[0] - (view.left + planeX(middle) * view.scale);
   places.forEach(([lat, lon], i) => {
     const [x, y] = [view.left + turns + planeX(lon) * view.scale, view.top + planeY(lat) * view.scale];
     if (i === 0) context.moveTo(x, y);
@@ -124,7 +123,7 @@ function traceDisc(context, view, lat, lon, radius, least) {
   }
   const places = ring(lat, lon, radius);
   if (places === null) return;
-  follow(context, view, places);
+  follow(context, view, places, lon);
   context.closePath();
 }
 

@@ -47,7 +47,8 @@ function destination(lat, lon, bearing, metres) {
   return [Math.asin(Math.max(-1, Math.min(1, sine))) / RADIANS, lon + away / RADIANS];
 }
 
-// A circle's rim as places, closed over the pole where it goes round one; null where it would hold half of the Earth.
+// A circle's rim as places; null where it would hold half of the Earth. One about a pole is closed over it, and goes
+// round three times, so that it has no end within sight.
 function ring(lat, lon, radius) {
   if (radius >= (EARTH_RADIUS_M * Math.PI) / 2) return null;
   const places = [];
@@ -58,8 +59,8 @@ function ring(lat, lon, radius) {
   places.forEach((place) => { place[1] = near(place[1], lon); });
   places.sort((a, b) => a[1] - b[1]);
   const pole = poles[0] * MAX_LATITUDE;
-  const [first, last] = [places[0], places[places.length - 1]];
-  return [[pole, lon - 180], [first[0], lon - 180], ...places, [last[0], lon + 180], [pole, lon + 180]];
+  const turns = [-360, 0, 360].flatMap((turn) => places.map(([itsLat, itsLon]) => [itsLat, itsLon + turn]));
+  return [[pole, turns[0][1]], ...turns, [pole, turns[turns.length - 1][1]]];
 }
 
 // The shortest way between two places, in chords of at most two degrees.
