@@ -27,6 +27,13 @@ def realdata() -> Path:
     return REAL_DATA
 
 
+@pytest.fixture(scope="session")
+def described(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A cache of features that all workers share: the real photographs stand in several tests, described once."""
+    base = tmp_path_factory.getbasetemp()
+    return str((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "described")
+
+
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """No setting of the person who runs the tests leaks into them, and nothing is kept in that person's caches."""

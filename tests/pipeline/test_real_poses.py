@@ -32,7 +32,7 @@ from geoloc_cli.types import Fix
     ],
 )
 def test_a_fountain_is_posed_to_millimetres(
-    realdata: Path, tmp_path: Path, known: bool, most_m: float, most_deg: float
+    realdata: Path, tmp_path: Path, described: str, known: bool, most_m: float, most_deg: float
 ) -> None:
     folder = realdata / "fountain"
     queries = json.loads((realdata / "splits.json").read_text())["fountain"]["queries"]
@@ -42,7 +42,7 @@ def test_a_fountain_is_posed_to_millimetres(
     override = CameraOverride(camera=parse_camera(lens)) if known else None
     photos = sorted(str(path) for path in (folder / "photos").glob("*.jpg") if path.name not in queries)
     at = tmp_path / "map"
-    build_index(index_of(at), photos, parallel_map=LocalPool(2), camera=override, placed=False)
+    build_index(index_of(at), photos, parallel_map=LocalPool(2), camera=override, placed=False, cache=described)
     report = build_map(at, LocalPool(2))
     assert report.registered == (len(photos),)
     images = open_map(at)[0].model.images
@@ -52,7 +52,8 @@ def test_a_fountain_is_posed_to_millimetres(
     )
     paths = [str(folder / "photos" / query) for query in queries]
     places, turns = [], []
-    for fix in locate_photos(index_of(at), paths, LocateOptions(), LocalPool(2), pose=stage_spec(str(at), override)):
+    stage = stage_spec(str(at), override)
+    for fix in locate_photos(index_of(at), paths, LocateOptions(), LocalPool(2), pose=stage, cache=described):
         assert isinstance(fix, Fix)
         assert fix.pose is not None, fix.reason
         true = said[Path(fix.photo).name]

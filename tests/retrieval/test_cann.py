@@ -244,13 +244,14 @@ def test_a_retriever_that_is_not_there_is_refused_before_a_photo_is_read(town: S
 
 
 @pytest.mark.realdata
-def test_real_photos_of_a_street_are_all_found(realdata: Path, tmp_path: Path) -> None:
+def test_real_photos_of_a_street_are_all_found(realdata: Path, tmp_path: Path, described: str) -> None:
     split = json.loads((realdata / "splits.json").read_text())["lund"]
     folder = realdata / split["photos"]
     queries = [str(folder / query) for query in split["queries"]]
     photos = [str(path) for path in sorted(folder.iterdir()) if str(path) not in queries]
-    build_index(tmp_path / "index", photos, parallel_map=LocalPool(1))
-    fixes = locate_photos(tmp_path / "index", queries, LocateOptions(), LocalPool(1), retriever="cann")
+    build_index(tmp_path / "index", photos, parallel_map=LocalPool(1), cache=described)
+    index = tmp_path / "index"
+    fixes = locate_photos(index, queries, LocateOptions(), LocalPool(1), cache=described, retriever="cann")
     errors = []
     for fix, query in zip(fixes, queries, strict=True):
         truth = read_photo(query).position
