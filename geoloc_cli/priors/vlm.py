@@ -26,7 +26,7 @@ _KEY_ENV = "GEOLOC_VLM_API_KEY"
 
 @dataclass(frozen=True, slots=True)
 class VlmOptions(AskOptions):
-    """`url`: up to and with `/v1`; and what is asked (`AskOptions`).
+    """`url`: up to and with `/v1`; and what is asked (`AskOptions`). `tools`: looks are offered as tools as well.
 
     `retries`: further tries of a request; `timeout_s`: of each. `key_env`: the variable that holds the key.
     `env_proxy`: take proxies from the environment. `input_price`, `output_price`: of a million tokens, for the report.
@@ -38,6 +38,7 @@ class VlmOptions(AskOptions):
     concurrency: int = 4
     key_env: str = _KEY_ENV
     env_proxy: bool = False
+    tools: bool = False
     input_price: float = 0.0
     output_price: float = 0.0
 
@@ -69,6 +70,7 @@ class VlmPrior:
             options.retries,
             options.concurrency,
             options.env_proxy,
+            options.tools,
         )
         store = opened(options.cache, self.name)
         self._kept = Remembered(self._endpoint, store) if store else None

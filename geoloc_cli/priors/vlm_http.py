@@ -23,6 +23,7 @@ from urllib.parse import parse_qsl, urlsplit
 from geoloc_cli.errors import MissingExtra, PriorFailed, UsageError
 from geoloc_cli.models.offline import offline
 from geoloc_cli.priors.vlm_talk import Reply, Request, Shown, Turn
+from geoloc_cli.priors.vlm_tools import called, offered
 
 # An answer of 4000 tokens is 16 kB; whatever is larger than this is none.
 _LARGEST_BYTES = 2 << 20
@@ -30,6 +31,13 @@ _RETRIED = {408, 409, 425, 429, 500, 502, 503, 504, 520, 522, 524, 529}
 # A wait that the server asks for is granted up to this many seconds; the request fails where it asks for more.
 _LONGEST_WAIT_S = 120.0
 _FIRST_WAIT_S = 0.5
+# Parts that a server may refuse, each by the word that its complaint then holds.
+_SIMPLER = {
+    "max_tokens": "max_tokens",
+    "temperature": "temperature",
+    "response_format": "response_format",
+    "tools": "tool",
+}
 # What is no network, and is asked with --offline, too.
 _HERE = ("localhost", "127.0.0.1", "::1")
 _SECRET_WORDS = ("key", "token", "secret", "password", "sig")
@@ -76,6 +84,7 @@ class Endpoint:
     retries: int
     concurrency: int
     env_proxy: bool = False
+    tools: bool = False
     sleep: Callable[[float], None] = time.sleep
     usage: Usage = field(default_factory=Usage)
 
@@ -102,7 +111,7 @@ class Endpoint:
 
     @property
     def identity(self) -> str:
-        return f"{self.place} {self.model}"
+        return f"{self.place} {self.model}{' tools' if self.tools else ''}"
 
     def close(self) -> None:
         self._client.close()
@@ -128,6 +137,7 @@ class Endpoint:
         raise PriorFailed(f"{self.place} gave no answer: {reply.why}.")
 
     def _body(self, request: Request) -> dict[str, Any]:
+        tools = offered(request.schema) if self.tools else []
         return {
             "model": self.model,
             "messages": [{"role": turn.role, "content": _content(turn)} for turn in request.turns],
@@ -137,6 +147,7 @@ class Endpoint:
                 "type": "json_schema",
                 "json_schema": {"name": "place", "strict": True, "schema": request.schema},
             },
+            **({"tools": tools} if tools else {}),
         }
 
     def _persist(self, body: dict[str, Any]) -> Reply | _Trouble:
@@ -173,7 +184,7 @@ class Endpoint:
         """Whether a refused request is worth another try without the part that was refused: each part once."""
         if trouble.status not in (400, 415, 422, 501):
             return False
-        named = [key for key in ("max_tokens", "temperature", "response_format") if key in sent and key in trouble.body]
+        named = [key for key in _SIMPLER if key in sent and _SIMPLER[key] in trouble.body]
         part = named[0] if named else ("response_format" if "response_format" in sent else None)
         if part is None:
             return False
@@ -193,7 +204,7 @@ class Endpoint:
             self.usage.requests += 1
         try:
             with self._client.stream("POST", self._target, json=body, headers=headers) as response:
-                return self._read(response, key)
+                return self._read(response, key, "tools" in body)
         except httpx.TimeoutException:
             why = f"no answer within {self.timeout_s:g} s"
         except httpx.ConnectError:
@@ -202,7 +213,7 @@ class Endpoint:
             why = f"the connection broke ({type(error).__name__})"
         return _Trouble(why, True)
 
-    def _read(self, response: Any, key: str) -> Reply | _Trouble:
+    def _read(self, response: Any, key: str, tools: bool) -> Reply | _Trouble:
         """response: httpx.Response, its body not read yet."""
         deadline = time.monotonic() + self.timeout_s
         data = bytearray()
@@ -225,7 +236,7 @@ class Endpoint:
         if status != 200:
             wait = _retry_after(response.headers.get("retry-after"))
             return _Trouble(f"status {status}", status in _RETRIED, wait, status, text[:4000])
-        return _reply(text, key)
+        return _reply(text, key, tools)
 
 
 def _content(turn: Turn) -> str | list[dict[str, Any]]:
@@ -279,14 +290,15 @@ def _retry_after(stated: str | None) -> float | None:
     return max(0.0, (when - datetime.now(UTC)).total_seconds())
 
 
-def _reply(text: str, key: str) -> Reply | _Trouble:
-    """The message of a completion; whatever else it holds, calls of tools among it, is not looked at."""
+def _reply(text: str, key: str, tools: bool) -> Reply | _Trouble:
+    """The message of a completion, or its call of a tool where some were offered; nothing else is looked at."""
     try:
         loaded = json.loads(text)
         message = loaded["choices"][0]["message"]
         content = message.get("content") or message.get("refusal") or ""
         if isinstance(content, list):
             content = "\n".join(str(part["text"]) for part in content if isinstance(part, dict) and "text" in part)
+        content = (called(message) if tools else "") or content
         counted = loaded.get("usage") or {}
         tokens = [counted.get(name) for name in ("prompt_tokens", "completion_tokens")]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
