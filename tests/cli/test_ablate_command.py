@@ -5,32 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from geoloc_cli.cli.app import main
 from geoloc_cli.pipeline.ablation import PRIOR, RETRIEVAL, VERIFIED, VERIFIED_ALONE, variants
 
 if TYPE_CHECKING:
     from conftest import SmallTown
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def geoloc(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["geoloc", "evaluate", *arguments])
-        with pytest.raises(SystemExit) as done:
-            main()
-        out, err = capsys.readouterr()
-        return int(done.value.code or 0), out, err
-
-    return run
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from geoloc_cli.cli.app import main
 from geoloc_cli.geo.earth import destination
 from geoloc_cli.records import dumps
 from geoloc_cli.types import Belief, Fix
@@ -29,20 +28,6 @@ def installed(*arguments: str, stdin: str | None = None) -> subprocess.Completed
 
 
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def geoloc(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """The program within this process, which spares its start: exit status, stdout and stderr."""
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["geoloc", "evaluate", *arguments])
-        with pytest.raises(SystemExit) as done:
-            main()
-        out, err = capsys.readouterr()
-        return int(done.value.code or 0), out, err
-
-    return run
 
 
 @pytest.fixture

@@ -5,35 +5,23 @@ from __future__ import annotations
 import csv
 import io
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from geoloc_cli.cli.app import main
-
 NOTE = "published, not measured here"
 Run = Callable[..., tuple[int, str, str]]
 
 
-@pytest.fixture
-def geoloc(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Run:
-    """The program in this process, in a folder with two files of answers: exit status, stdout and stderr."""
+@pytest.fixture(autouse=True)
+def _files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Two files of answers in the folder in which the program runs."""
     monkeypatch.chdir(tmp_path)
     head = "photo,lat,lon,true_lat,true_lon,explanation\n"
     Path("one.csv").write_text(head + "a.jpg,1,2,1,2.1,a sign\nb.jpg,3,4,3,4,\n", encoding="utf-8")
     Path("two.csv").write_text(head + "a.jpg,1,2,1,2.1,\nb.jpg,,,3,4,\n", encoding="utf-8")
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["geoloc", "evaluate", *arguments])
-        with pytest.raises(SystemExit) as done:
-            main()
-        out, err = capsys.readouterr()
-        return int(done.value.code or 0), out, err
-
-    return run
 
 
 def test_a_page_and_a_folder_of_all_forms_are_written_beside_the_table(geoloc: Run) -> None:

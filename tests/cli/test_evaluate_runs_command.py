@@ -14,25 +14,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from geoloc_cli.cli.app import main
-
 ROOT = Path(__file__).resolve().parents[2]
 NEAR = "near=48.0,2.0,5km"
 Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def geoloc(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """The program within this process, which spares its start: exit status, stdout and stderr."""
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["geoloc", "evaluate", *arguments])
-        with pytest.raises(SystemExit) as done:
-            main()
-        out, err = capsys.readouterr()
-        return int(done.value.code or 0), out, err
-
-    return run
 
 
 @pytest.fixture
