@@ -1,7 +1,11 @@
 """The map over photos on this machine's processes: order kept, few in flight, and a dead worker costs one photo.
 
 Processes, because pycolmap holds the interpreter lock while it extracts. Specs (JSON) and records travel between them
-through multiprocessing's own pipes, between processes of one program; built models and exceptions never do.
+through multiprocessing's own pipes, between processes of one program; built models never do.
+
+Each process has a pipe of its own, whose end it holds alone: where it dies, in the middle of a result even, the pipe
+ends and whoever reads it knows. In concurrent.futures' pool all write to one pipe that the parent holds open too, and
+the read of a result whose writer was killed never returns.
 """
 
 from __future__ import annotations
@@ -11,12 +15,15 @@ import json
 import multiprocessing
 import os
 import signal
+import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from itertools import chain, islice
+from multiprocessing.connection import Connection
+from queue import SimpleQueue
+from threading import Lock
 from typing import Any
 
 from geoloc_cli.device import available_cores
@@ -30,8 +37,8 @@ _THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 
 # Items may be anything, None among it.
 _END = object()
-
-_work: Callable[[Any], Any] | None = None
+# In place of a result: the process died over the item.
+_DIED = object()
 
 
 def resolve(build: str) -> Callable[[dict[str, Any]], Callable[[Any], Any]]:
@@ -63,8 +70,8 @@ class LocalPool:
         yield from self._spread(build, json.dumps(spec), chain(first, waiting))
 
     def _spread(self, build: str, spec: str, items: Iterator[Any]) -> Iterator[Any]:
-        pool = _start(self.workers, build, spec)
         flying: deque[tuple[Any, Future[Any]]] = deque()
+        team = _Team(self.workers, build, spec)
         try:
             while True:
                 while len(flying) < self.workers * _IN_FLIGHT_PER_WORKER:
@@ -72,71 +79,97 @@ class LocalPool:
                         break  # an item may be long in coming, and this result should not wait for it
                     if (item := next(items, _END)) is _END:
                         break
-                    flying.append((item, _submit(pool, item)))
+                    flying.append((item, team.submit(item)))
                 if not flying:
                     break
                 item, future = flying[0]
-                try:
-                    result = future.result()
-                except BrokenProcessPool:
-                    # Any of those in flight may have been the deadly one: each is tried again in a process of its own.
-                    suspects = [item for item, _ in flying]
-                    flying.clear()
-                    _stop(pool)
-                    for suspect in suspects:
-                        yield _alone(build, spec, suspect)
-                    pool = _start(self.workers, build, spec)
-                    continue
+                result = future.result()
+                if result is _DIED:
+                    # All of them together may have wanted too much memory: once more, with nothing else at work.
+                    wait([other for _, other in flying])
+                    result = team.submit(item).result()
                 flying.popleft()
-                yield result
+                yield _lost(item) if result is _DIED else result
         finally:
-            for _, future in flying:
-                future.cancel()
-            _stop(pool)
+            team.stop()
 
 
-def _submit(pool: ProcessPoolExecutor, item: Any) -> Future[Any]:
-    try:
-        return pool.submit(_apply, item)
-    except BrokenProcessPool as error:
-        broken: Future[Any] = Future()
-        broken.set_exception(error)
-        return broken
+def _lost(item: Any) -> Failure:
+    path = str(item[0] if isinstance(item, tuple) else item)
+    return Failure(
+        path,
+        "worker_died",
+        f"The process that read '{path}' was killed, by a broken decoder or for want of memory; "
+        "convert the photo to another format, or use fewer --workers.",
+    )
 
 
-def _alone(build: str, spec: str, item: Any) -> Any:
-    pool = _start(1, build, spec)
-    try:
-        return pool.submit(_apply, item).result()
-    except BrokenProcessPool:
-        path = str(item[0] if isinstance(item, tuple) else item)
-        return Failure(
-            path,
-            "worker_died",
-            f"The process that read '{path}' was killed, by a broken decoder or for want of memory; "
-            "convert the photo to another format, or use fewer --workers.",
-        )
-    finally:
-        _stop(pool)
+class _Worker:
+    """A process that applies the built function to one item after the other, and this side of its pipe."""
+
+    def __init__(self, build: str, spec: str) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, its_end = context.Pipe()
+        self._process = context.Process(target=_serve, args=(its_end, build, spec), daemon=True)
+        with _single_threaded():
+            self._process.start()
+        its_end.close()
+
+    def __call__(self, item: Any) -> Any:
+        """The function's result, or `_DIED`; what the function raised is raised here."""
+        try:
+            self._pipe.send(item)
+            raised, result = self._pipe.recv()
+        except (EOFError, OSError):
+            return _DIED
+        if raised:
+            raise result
+        return result
+
+    def stop(self) -> None:
+        """Ends the process now: nothing that is worth waiting for is left in it."""
+        self._process.kill()  # and not SIGTERM, which pycolmap's crash handler answers with a stack trace
+        self._process.join(5)
 
 
-def _start(workers: int, build: str, spec: str) -> ProcessPoolExecutor:
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare, initargs=(build, spec))
-    with _single_threaded():
-        for _ in range(workers):
-            pool.submit(os.getpid)  # each submission starts one process, while the settings are in force
-    return pool
+class _Team:
+    """The workers, each asked by a thread of its own, and replaced when it dies."""
 
+    def __init__(self, size: int, build: str, spec: str) -> None:
+        self._function = (build, spec)
+        self._workers = [_Worker(build, spec) for _ in range(size)]
+        self._idle: SimpleQueue[int] = SimpleQueue()
+        for place in range(size):
+            self._idle.put(place)
+        self._changing = Lock()
+        self._ended = False
+        self._threads = ThreadPoolExecutor(size, thread_name_prefix="worker")
 
-def _stop(pool: ProcessPoolExecutor) -> None:
-    """Ends the pool's processes now: nothing that is worth waiting for is left in them."""
-    processes = list((getattr(pool, "_processes", None) or {}).values())
-    pool.shutdown(wait=False, cancel_futures=True)
-    for process in processes:
-        process.kill()  # and not SIGTERM, which pycolmap's crash handler answers with a stack trace
-    for process in processes:
-        process.join(5)
+    def submit(self, item: Any) -> Future[Any]:
+        return self._threads.submit(self._ask, item)
+
+    def stop(self) -> None:
+        with self._changing:
+            self._ended = True
+            for worker in self._workers:
+                worker.stop()
+        self._threads.shutdown(cancel_futures=True)
+
+    def _ask(self, item: Any) -> Any:
+        place = self._idle.get()
+        try:
+            result = self._workers[place](item)
+            if result is _DIED:
+                self._replace(place)
+            return result
+        finally:
+            self._idle.put(place)
+
+    def _replace(self, place: int) -> None:
+        with self._changing:
+            if not self._ended:
+                self._workers[place].stop()
+                self._workers[place] = _Worker(*self._function)
 
 
 @contextmanager
@@ -153,22 +186,42 @@ def _single_threaded() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _prepare(build: str, spec: str) -> None:
-    """In a new worker: leaves interruptions to the parent, and builds the function that is applied to each item."""
-    global _work
+def _serve(pipe: Connection[Any, Any], build: str, spec: str) -> None:
+    """In a new process: leaves interruptions to the parent, builds the function, and answers until the parent ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    work = _built(build, spec)
+    while True:
+        try:
+            item = pipe.recv()
+        except EOFError:
+            return
+        try:
+            answer = (False, work(item))
+        except Exception as error:  # the parent's to judge
+            answer = (True, _with_its_trace(error))
+        try:
+            pipe.send(answer)
+        except BrokenPipeError:
+            return
+        except Exception as error:  # it cannot be pickled, and nothing of it was sent
+            pipe.send((True, _with_its_trace(error)))
+
+
+def _built(build: str, spec: str) -> Callable[[Any], Any]:
+    """The function; where it cannot be built, one that says why with every item."""
     try:
-        _work = resolve(build)(json.loads(spec))
-    except RunError as error:
-        # An initializer that raises would show as a broken pool; the sentence reaches the user through the first item.
-        refused = error
+        return resolve(build)(json.loads(spec))
+    except Exception as error:
+        refused = _with_its_trace(error)
 
         def refuse(_: Any) -> Any:
             raise refused
 
-        _work = refuse
+        return refuse
 
 
-def _apply(item: Any) -> Any:
-    assert _work is not None
-    return _work(item)
+def _with_its_trace(error: Exception) -> Exception:
+    """An exception loses its traceback on the way between processes; a sentence for the user needs none."""
+    if not isinstance(error, RunError):
+        error.add_note("In a worker process:\n" + "".join(traceback.format_exception(error)))
+    return error

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from pickle import PicklingError
 
 import pytest
 
@@ -47,6 +49,34 @@ def test_a_killed_worker_costs_its_own_item_alone() -> None:
     assert isinstance(failure, Failure)
     assert failure.code == "worker_died"
     assert "'3'" in failure.message
+
+
+def test_a_worker_killed_while_it_answers_is_noticed_and_its_item_done_again(tmp_path: Path) -> None:
+    """Half a result is in the pipe then, and no more of it comes."""
+    threads = set(threading.enumerate())
+    spec = {"deadly": [1, 2], "mark": str(tmp_path)}
+    results = LocalPool(2)("workers:build_large", spec, range(6))
+    assert [len(result) for result in results] == [60_000_000] * 6
+    assert len(list(tmp_path.iterdir())) == 2
+    assert set(threading.enumerate()) == threads
+
+
+def test_an_early_end_in_the_midst_of_large_results_is_an_end(tmp_path: Path) -> None:
+    threads = set(threading.enumerate())
+    results = LocalPool(2)("workers:build_large", {"deadly": [], "mark": str(tmp_path)}, range(20))
+    next(results)
+    before = time.monotonic()
+    results.close()  # type: ignore[attr-defined]
+    assert time.monotonic() - before < 20
+    assert set(threading.enumerate()) == threads  # a read that waits for ever would keep the program from its end
+
+
+def test_a_defect_in_a_worker_ends_the_work_and_says_where_it_was() -> None:
+    with pytest.raises(ZeroDivisionError) as defect:
+        list(LocalPool(2)("workers:build_unfit", {"lambda": False}, [1, 0, 1]))
+    assert "in work" in defect.value.__notes__[0]
+    with pytest.raises((AttributeError, TypeError, PicklingError), match="pickle"):
+        list(LocalPool(2)("workers:build_unfit", {"lambda": True}, [1, 2]))
 
 
 def test_items_are_taken_as_they_are_needed_and_an_early_end_leaves_no_process() -> None:
