@@ -19,7 +19,7 @@ _FIXES: Any = typer.Argument(
     ..., metavar="FIXES...", help="Lines of `geoloc locate --format jsonl`; - is standard input."
 )
 _TO: Any = typer.Option(
-    ..., "--to", metavar="geojson|kml|gpx|csv|parquet|colmap|odm|mapillary|html", help="What to write."
+    ..., "--to", metavar="geojson|kml|gpx|csv|parquet|xmp|colmap|odm|mapillary|html", help="What to write."
 )
 
 
@@ -30,8 +30,8 @@ def export(
         None,
         "--out",
         metavar="PATH",
-        help="The file, replaced at once where it is there, or for colmap a new folder; text goes to standard output "
-        "by default.",
+        help="The file, replaced at once where it is there, or for colmap and xmp a new folder; text goes to "
+        "standard output by default.",
     ),
     min_confidence: float = typer.Option(
         0.0, "--min-confidence", min=0.0, max=1.0, help="Leave out what is less sure to be within 1 km."
@@ -88,7 +88,7 @@ def export(
         written = len(all_of_it)
     else:
         asked = Asked(shapes, map, said or CameraOverride())
-        taken = chosen(answers, left_out, min_confidence=min_confidence, stages=stage, placed=not form.folder)
+        taken = chosen(answers, left_out, min_confidence=min_confidence, stages=stage, placed=form.placed)
         before = left_out.total()
         _write(form.write(taken, left_out, asked), out, form.file)
         written = len(taken) - (left_out.total() - before)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from geoloc_cli.export import colmap, csv, geojson, gpx, kml, mapillary, odm, parquet
+from geoloc_cli.export import colmap, csv, geojson, gpx, kml, mapillary, odm, parquet, xmp
 from geoloc_cli.export.located import Located
 from geoloc_cli.photos.intrinsics import CameraOverride
 from geoloc_cli.types import Failure, Fix
@@ -27,13 +27,16 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """How one is written. `file` is what its program calls the file, in whatever folder; `asks` are names in Asked."""
+    """How one is written. `file` is what its program calls the file, in whatever folder; `asks` are names in Asked.
+
+    One that is not `text` is never for a terminal. `placed`: photos in maps that are nowhere on the Earth have no part.
+    """
 
     write: Callable[[Sequence[Located], LeftOut, Asked], bytes | dict[str, bytes]]
     asks: frozenset[str] = frozenset()
     file: str | None = None
     text: bool = True
-    folder: bool = False
+    placed: bool = True
 
 
 FORMATS = {
@@ -48,10 +51,11 @@ FORMATS = {
         lambda photos, left_out, asked: colmap.files(photos, left_out, asked.map, asked.camera),
         frozenset({"map", "camera"}),
         text=False,
-        folder=True,
+        placed=False,
     ),
     "odm": Format(lambda photos, left_out, _: odm.document(photos, left_out).encode(), file=odm.FILE),
     "mapillary": Format(lambda photos, left_out, _: _json(mapillary.document(photos, left_out)), file=mapillary.FILE),
+    "xmp": Format(lambda photos, left_out, _: xmp.files(photos, left_out), text=False),
 }
 
 

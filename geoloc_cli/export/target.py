@@ -47,6 +47,7 @@ def put_folder(path: Path, files: Mapping[str, bytes]) -> None:
         temporary = Path(tempfile.mkdtemp(dir=path.absolute().parent, prefix=".geoloc-"))
         try:
             for name, content in files.items():
+                (temporary / name).parent.mkdir(parents=True, exist_ok=True)
                 put_file(temporary / name, content)
             temporary.chmod(0o777 & ~_umask())
             temporary.replace(path)
