@@ -128,18 +128,32 @@ def dispersion(kappa: ArrayLike) -> Floats:
 
 
 def kappa_from_dispersion(spread: ArrayLike) -> Floats:
-    """The kappa of a dispersion from 0 to 1; the inverse of `dispersion` (1 / spread where sharp, else bisection)."""
+    """The kappa of a dispersion from 0 to 1; the inverse of `dispersion` (1 / spread where sharp).
+
+    Elsewhere Newton's steps from the guess of Banerjee et al. (2005), 0 to 5 % too high: A is concave, so that a step
+    from above the root falls below it, and those from below rise to it; four are good to the last digits.
+    """
     spread = np.asarray(spread, dtype=np.float64)
     kappa = np.asarray(1.0 / np.maximum(spread, 1e-300))
     wide = kappa < _SHARP
     if wide.any():
-        low, high = np.zeros(spread[wide].shape), np.full(spread[wide].shape, _SHARP)
-        for _ in range(52):
-            middle = (low + high) / 2.0
-            too_flat = dispersion(middle) > spread[wide]
-            low, high = np.where(too_flat, middle, low), np.where(too_flat, high, middle)
-        kappa[wide] = low
+        target = spread[wide]
+        length = 1.0 - target
+        root = length * (3.0 - length**2) / (1.0 - length**2)
+        for _ in range(4):
+            root = np.maximum(root + (dispersion(root) - target) / _slope(root), 0.0)
+        kappa[wide] = root
     return kappa
+
+
+def _slope(kappa: Floats) -> Floats:
+    """dA / d kappa = 1 / kappa^2 - 1 / sinh^2 kappa, for kappa up to some hundreds; for small ones its series."""
+    large = np.maximum(kappa, _SMALL)
+    square = np.minimum(kappa, _SMALL) ** 2
+    slope: Floats = np.where(
+        kappa > _SMALL, 1.0 / large**2 - 1.0 / np.sinh(large) ** 2, 1.0 / 3.0 - square / 15.0 * (1.0 - square / 6.3)
+    )
+    return slope
 
 
 def entropy(kappa: ArrayLike) -> Floats:

@@ -73,7 +73,7 @@ def test_share_in_circle_agrees_with_a_million_rings(log_kappa: float, away: flo
 def test_dispersion_is_the_mean_rise_and_inverts(kappa: float) -> None:
     mean_rise = np.mean(fisher.rise_of_angle(fisher.angle_holding((np.arange(200_000) + 0.5) / 200_000, kappa)))
     assert fisher.dispersion(kappa) == pytest.approx(mean_rise, rel=2e-5)
-    assert fisher.kappa_from_dispersion(fisher.dispersion(kappa)) == pytest.approx(kappa, rel=1e-9, abs=1e-9)
+    assert fisher.kappa_from_dispersion(fisher.dispersion(kappa)) == pytest.approx(kappa, rel=1e-12, abs=1e-12)
 
 
 def test_entropy_of_the_even_sphere_is_the_logarithm_of_its_area_and_falls() -> None:
