@@ -26,7 +26,8 @@ from geoloc_cli.evaluate.sheets import Cell, Sheet, length_cell, share_cell
 from geoloc_cli.evaluate.whole_run import Wanted
 from geoloc_cli.geo.earth import Floats
 from geoloc_cli.photos.opening import shown
-from geoloc_cli.pipeline.ablation import Ablated, ablate_photos, variants
+from geoloc_cli.pipeline.ablation import Ablated, ablate_photos, from_line, to_line, variants
+from geoloc_cli.pipeline.answered import Lines
 from geoloc_cli.pipeline.asked_ahead import Panel
 from geoloc_cli.pipeline.posing import stage_spec
 from geoloc_cli.types import Failure
@@ -35,6 +36,7 @@ Tell = Callable[[str, int], None]
 
 SCHEMA = "geoloc.ablation/1"
 FILE = "ablation.json"
+LINES = "ablation.jsonl"
 STAGES = ("decode", "prior", "describe", "search", "rerank", "verify", "pose")
 
 # A prior errs by hundreds of kilometres and a pose by centimetres, and both are in the table of a small set.
@@ -113,7 +115,8 @@ class Ablation:
 def run_ablation(
     wanted: Wanted, labelled: LabelledSet, parallel_map: ParallelMap, tell: Tell = lambda stage, done: None
 ) -> tuple[Ablation, list[tuple[str, dict[str, Any]]]]:
-    """The table of a set that was read from the source, and what the priors took; `ablation.json` is left in `out`.
+    """The table of a set that was read from the source, and what the priors took; `ablation.json` is left in `out`, and
+    the answers line by line in `ablation.jsonl`, from where the same call goes on.
 
     The index or the map is made of the set's references unless the options name one. Only queries whose places are
     known are asked about. Raises UsageError where there are none, or nothing to search in.
@@ -123,6 +126,8 @@ def run_ablation(
         raise UsageError(f"{labelled.name} states no places of its queries, against which answers could be scored.")
     record = begun(wanted.source, wanted.options, wanted.how, wanted.command, labelled) | {"schema": SCHEMA}
     _same_set(wanted.out, record)
+    _same_options(wanted.out, record)
+    write_record(wanted.out, record, FILE)
     rows, answers, reports = _answered(wanted, labelled, placed, parallel_map, tell)
     lat, lon = labelled.queries.lat[rows], labelled.queries.lon[rows]
     made = tabulated(labelled.name, answers, lat, lon, wanted.options, wanted.how)
@@ -146,6 +151,20 @@ def _same_set(out: Path, record: Mapping[str, Any]) -> None:
             )
 
 
+def _same_options(out: Path, record: Mapping[str, Any]) -> None:
+    """Drops answers by other options whose table is made; raises UsageError where they wait to be gone on with."""
+    if (out / FILE).exists():
+        there = json.loads((out / FILE).read_text(encoding="utf-8"))
+        if there.get("options") == record["options"]:
+            return
+        if there.get("status") != "finished":
+            raise UsageError(
+                f"{shown(str(out))} holds an ablation by other options that was interrupted; finish it by the same "
+                f"command, or remove its {FILE}."
+            )
+    (out / LINES).unlink(missing_ok=True)
+
+
 def _answered(
     wanted: Wanted, labelled: LabelledSet, placed: np.ndarray, parallel_map: ParallelMap, tell: Tell
 ) -> tuple[list[int], list[Ablated | Failure], list[tuple[str, dict[str, Any]]]]:
@@ -153,17 +172,19 @@ def _answered(
     options, rows, answers = wanted.options, list[int](), list[Ablated | Failure]()
     chosen, cameras = options.locating(), cameras_of(labelled)
     grounds = grounds_of(labelled, wanted.out, options, parallel_map, wanted.cache, tell)
-    with Panel(options.priors, wanted.cache) as panel:
+    kept: Lines[Ablated | Failure] = Lines(str(wanted.out / LINES), "--out", from_line, to_line)
+    with closing(kept), Panel(options.priors, wanted.cache) as panel:
         for ground in grounds:
             if ground.index is None:
                 raise UsageError(f"{labelled.name} has no references to search in; give --index DIR or --map DIR.")
             asked = [row for row in ground.rows if placed[row]]
             paths = [str(labelled.queries.path(row)) for row in asked]
-            known = {path: cameras[path] for path in paths if path in cameras}
+            todo = [path for path in paths if path not in kept.answers]
+            known = {path: cameras[path] for path in todo if path in cameras}
             pose = stage_spec(ground.map, None, options.solver, options.matcher, known) if options.pose else None
             fresh = ablate_photos(
                 ground.index,
-                paths,
+                todo,
                 chosen,
                 parallel_map,
                 priors=panel,
@@ -173,7 +194,7 @@ def _answered(
                 matcher=options.matcher,
             )
             with closing(fresh):
-                for answer in fresh:
+                for answer in kept.in_order(paths, fresh):
                     answers.append(answer)
                     tell("locating", 1)
             rows += asked

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from geoloc_cli.pipeline.asking import Asked, prior_fix
 from geoloc_cli.pipeline.batch import Item, locator_of, prepared
 from geoloc_cli.pipeline.locate import LocateOptions, Locator, Seen, Stopwatch
 from geoloc_cli.pipeline.searching import Bounds, Hits, Sight
+from geoloc_cli.records import dumps, from_record
 from geoloc_cli.retrieval.once import Once
 from geoloc_cli.retrieval.rerank import RERANKERS, best_first
 from geoloc_cli.types import Failure, Fix
@@ -56,6 +58,26 @@ class Ablated:
     photo: str
     answers: Mapping[str, Answer]
     spent_ms: float
+
+
+def to_line(answer: Ablated | Failure) -> str:
+    """The answers for a photo as one line of JSON, without its newline."""
+    return dumps(answer) if isinstance(answer, Failure) else json.dumps({"ablated": asdict(answer)}, allow_nan=False)
+
+
+def from_line(said: dict[str, Any]) -> Ablated | Failure:
+    """The answers that `to_line` wrote. Raises UsageError, KeyError, TypeError or ValueError where it is another's."""
+    if "ablated" not in said:
+        failure = from_record(said)
+        if isinstance(failure, Fix):
+            raise ValueError("an answer of the whole pipeline")
+        return failure
+    told = said["ablated"]
+    answers = {
+        variant: Answer(tuple(answer["place"]) if answer["place"] else None, answer["timing_ms"])
+        for variant, answer in told["answers"].items()
+    }
+    return Ablated(told["photo"], answers, told["spent_ms"])
 
 
 def ablate_photos(

@@ -4,24 +4,36 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, Generic, Protocol, TypeVar
 
 from geoloc_cli.errors import UsageError
 from geoloc_cli.records import dumps, from_record
 from geoloc_cli.types import Failure, Fix
 
 
-class Answered:
+class _OfAPhoto(Protocol):
+    @property
+    def photo(self) -> str: ...
+
+
+A = TypeVar("A", bound=_OfAPhoto)
+
+
+class Lines(Generic[A]):
     """The answers that a file holds, by photo, and those that are added to it; without a file nothing is kept."""
 
-    def __init__(self, file: str | None, option: str = "--resume") -> None:
-        """option: that which named the file. Raises UsageError where it holds anything else, or cannot be written.
+    def __init__(
+        self, file: str | None, option: str, read: Callable[[dict[str, Any]], A], write: Callable[[A], str]
+    ) -> None:
+        """option: that which named the file; read, write: of an answer and its line's JSON.
 
-        A last line that an interruption tore is dropped: that photo is done again.
+        Raises UsageError where the file holds anything else, or cannot be written. A last line that an interruption
+        tore is dropped: that photo is done again.
         """
-        self.answers: dict[str, Fix | Failure] = {}
+        self.answers: dict[str, A] = {}
+        self._write = write
         self._out: BinaryIO | None = None
         if file is None:
             return
@@ -32,8 +44,8 @@ class Answered:
                 if not line.endswith(b"\n"):
                     break
                 try:
-                    answer = from_record(json.loads(line))
-                except (ValueError, UsageError) as error:
+                    answer = read(json.loads(line))
+                except (ValueError, KeyError, TypeError, AttributeError, UsageError) as error:
                     raise UsageError(
                         f"{file}, line {number}, is no answer of this program ({error}); give a new file to {option}."
                     ) from error
@@ -47,7 +59,7 @@ class Answered:
         out.seek(whole)
         self._out = out
 
-    def in_order(self, paths: Iterable[str], fresh: Iterator[Fix | Failure]) -> Iterator[Fix | Failure]:
+    def in_order(self, paths: Iterable[str], fresh: Iterator[A]) -> Iterator[A]:
         """The answer of each path: the one that is there, else the next of `fresh`, which is kept."""
         for path in paths:
             known = self.answers.get(path)
@@ -58,13 +70,20 @@ class Answered:
             self.keep(answer)
             yield answer
 
-    def keep(self, answer: Fix | Failure) -> None:
+    def keep(self, answer: A) -> None:
         """Adds an answer, on its way to the disk when this returns."""
         if self._out is not None:
-            self._out.write(dumps(answer).encode() + b"\n")
+            self._out.write(self._write(answer).encode() + b"\n")
             self._out.flush()
 
     def close(self) -> None:
         if self._out is not None:
             os.fsync(self._out.fileno())
             self._out.close()
+
+
+class Answered(Lines[Fix | Failure]):
+    """The lines of `geoloc locate`."""
+
+    def __init__(self, file: str | None, option: str = "--resume") -> None:
+        super().__init__(file, option, from_record, dumps)

@@ -48,6 +48,25 @@ def test_one_table_of_all_variants_and_its_record(call: list[str], tmp_path: Pat
     assert record["command"][:3] == ["geoloc", "evaluate", "--ablate"]
 
 
+def test_an_interrupted_table_goes_on_where_it_stopped(call: list[str], tmp_path: Path, geoloc: Run) -> None:
+    first = json.loads(geoloc(*call, "--format", "json", "--quiet")[1])
+    record, lines = tmp_path / "out" / "ablation.json", tmp_path / "out" / "ablation.jsonl"
+    assert len(lines.read_text(encoding="utf-8").splitlines()) == 1
+    # As an interruption leaves it; the answer that is kept is moved, to be known again.
+    record.write_text(json.dumps({**json.loads(record.read_bytes()), "status": "running"}), encoding="utf-8")
+    answer = json.loads(lines.read_bytes())
+    answer["ablated"]["answers"][PRIOR]["place"] = [0.0, 0.0]
+    lines.write_text(json.dumps(answer) + '\n{"torn', encoding="utf-8")
+    status, _, err = geoloc(*call, "--top-k", "3")
+    assert (status, "an ablation by other options that was interrupted" in err) == (2, True)
+    again = json.loads(geoloc(*call, "--format", "json", "--quiet")[1])
+    assert again["rows"][0]["errors_m"][0] > 1e6 > first["rows"][0]["errors_m"][0]
+    assert again["rows"][1:] == first["rows"][1:]
+    # It is finished now, and other options begin anew.
+    fresh = json.loads(geoloc(*call, "--format", "json", "--quiet", "--top-k", "3")[1])
+    assert fresh["rows"][0]["errors_m"] == first["rows"][0]["errors_m"]
+
+
 def test_the_table_in_the_other_formats_and_without_a_prior(call: list[str], geoloc: Run) -> None:
     status, markdown, _ = geoloc(*call, "--format", "markdown", "--confidence", "0.9")
     assert status == 0
