@@ -121,6 +121,7 @@ def run_ablation(
     The index or the map is made of the set's references unless the options name one. Only queries whose places are
     known are asked about. Raises UsageError where there are none, or nothing to search in.
     """
+    wanted.options.locating()  # raises before anything is written
     placed = np.isfinite(labelled.queries.lat) & np.isfinite(labelled.queries.lon)
     if not placed.any():
         raise UsageError(f"{labelled.name} states no places of its queries, against which answers could be scored.")
