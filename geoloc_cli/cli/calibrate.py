@@ -31,7 +31,8 @@ KEPT: Any = typer.Option(
     None,
     "--calibration",
     metavar="FILE|none",
-    help="With --calibrate: keep what was learned here; by default with the index.",
+    help="With --calibrate: keep what was learned here; by default with the index. In a run: use this, or none; by "
+    "default what lies with the index of --index or --map.",
 )
 _FORMATS = ("table", "json")
 

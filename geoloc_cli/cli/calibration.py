@@ -67,5 +67,15 @@ def fitting(
     return stored
 
 
+def of_a_run(
+    chosen: str | None, priors: Sequence[str], index: str | None, retriever: str, matcher: str
+) -> tuple[str | None, str | None]:
+    """The file that is to be applied to a run of `geoloc evaluate`, and its SHA-256; as for `fitting`."""
+    from geoloc_cli.index.files import sha256_of
+
+    stored, path = fitting(chosen, priors, index, retriever, matcher), file_of(chosen, index)
+    return (str(path), sha256_of(path)) if stored and path else (None, None)
+
+
 def _say(sentence: str) -> None:
     typer.echo(printable(sentence), err=True)

@@ -8,6 +8,7 @@ import typer
 
 from geoloc_cli.cli import ablate as ablation
 from geoloc_cli.cli import calibrate as learning
+from geoloc_cli.cli import calibration as calibrations
 from geoloc_cli.cli import evaluate_run, options, scores
 from geoloc_cli.cli.reports import Reports
 from geoloc_cli.cli.table import printable
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from geoloc_cli.evaluate.columns import Role
     from geoloc_cli.evaluate.compared import Comparison
+    from geoloc_cli.evaluate.run import RunOptions
     from geoloc_cli.evaluate.score import How, Score
     from geoloc_cli.evaluate.sources import Source
 
@@ -197,6 +199,10 @@ def evaluate(
         descriptor=descriptor,
     )
     source.check()
+    if ablate and calibration not in (None, calibrations.NONE):
+        raise UsageError("--ablate takes each source at its word; leave out --calibration.")
+    if not ablate:
+        chosen = _calibrated(chosen, calibration)
     kept = evaluate_run.out_of(out, f"{source.name}-ablation" if ablate else source.name)
     wanted = Wanted(source, chosen, kept, how, evaluate_run.command(), leakage, named["truth"], cache)
     if ablate:
@@ -208,6 +214,18 @@ def evaluate(
     reports.write([finished.figures], [], how, kept)
     if finished.record["counts"]["error"]:
         raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _calibrated(options: RunOptions, calibration: str | None) -> RunOptions:
+    """The options with what is known of how far sources are to be believed. Raises UsageError."""
+    from dataclasses import replace
+
+    from geoloc_cli.cli.locate import where
+
+    given = options.index is not None or options.map is not None
+    searched = where(options.index, options.map, False, None, options.solver, options.matcher)[0] if given else None
+    file, digest = calibrations.of_a_run(calibration, options.priors, searched, options.retriever, options.matcher)
+    return replace(options, calibration=file, calibration_digest=digest)
 
 
 def _refuse(ctx: typer.Context, names: Sequence[str], why: str) -> None:

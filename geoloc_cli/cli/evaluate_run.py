@@ -85,6 +85,8 @@ def _tell(finished: Finished, wanted: Wanted) -> None:
         _say(f"Nothing of {figures.name} could be scored: it states no places, no right references and no poses.")
     if record["submission"]:
         _say(f"{wanted.out / record['submission']} is what the server of {figures.name} takes.")
+    if record["options"]["calibration"]:
+        _say(f"Calibrated by {record['options']['calibration']}, each photo by what was learned without it.")
     counts, times = record["counts"], record["timings"]
     kept = f" ({times['kept_answers']} of them before)" if times["kept_answers"] else ""
     seconds = times["seconds"]

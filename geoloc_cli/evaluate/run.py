@@ -14,9 +14,14 @@ from geoloc_cli.errors import UsageError
 from geoloc_cli.evaluate.datasets.labelled import LabelledSet
 from geoloc_cli.evaluate.grounds import Ground, Made, frames_of, given_ground, made_grounds
 from geoloc_cli.evaluate.posed import Frame
+from geoloc_cli.index.files import sha256_of
+from geoloc_cli.index.reader import Index
+from geoloc_cli.photos.opening import shown
 from geoloc_cli.pipeline.answered import Answered
 from geoloc_cli.pipeline.asked_ahead import Panel
 from geoloc_cli.pipeline.batch import ask_photos, locate_photos
+from geoloc_cli.pipeline.calibrated import Calibration
+from geoloc_cli.pipeline.calibration_file import misfit, read_calibration, searched_in
 from geoloc_cli.pipeline.hiding import Hiding
 from geoloc_cli.pipeline.locate import LocateOptions
 from geoloc_cli.pipeline.posing import stage_spec
@@ -33,8 +38,9 @@ _HIDDEN = Hiding(position=True, itself=True)
 class RunOptions:
     """What a run is made with: all that its answers depend on, beside the set and the versions.
 
-    index, map: folders; without either they are made of the set's references. `listed` candidates an answer holds all
-    that were verified, so that recall can be told of them.
+    index, map: folders; without either they are made of the set's references. calibration: the file of what sources
+    are worth, and the SHA-256 of its bytes; without it each is taken at its word. `listed` candidates an answer holds
+    all that were verified, so that recall can be told of them.
     """
 
     index: str | None = None
@@ -48,6 +54,8 @@ class RunOptions:
     top_k: int = 15
     features: str | None = None
     descriptor: str | None = None
+    calibration: str | None = None
+    calibration_digest: str | None = None
 
     def locating(self) -> LocateOptions:
         chosen = LocateOptions(top_k=self.top_k, list_k=self.top_k, rerank=self.rerank, hide=_HIDDEN)
@@ -86,6 +94,7 @@ def run(
         raise UsageError(f"{labelled.name} holds no queries, but photographs to search in; give another set.")
     began = time.perf_counter()
     grounds = grounds_of(labelled, out, options, parallel_map, cache, tell)
+    learned = _learned(options, grounds)
     ready = time.perf_counter()
     done = Done(grounds, _frames(labelled, grounds, options))
     cameras = cameras_of(labelled)
@@ -97,7 +106,8 @@ def run(
                 todo = [path for path in paths if path not in answered.answers]
                 done.kept += len(paths) - len(todo)
                 known = {path: cameras[path] for path in todo if path in cameras}
-                with closing(_located(ground, todo, options, chosen, panel, parallel_map, cache, known)) as fresh:
+                fresh = _located(ground, todo, options, chosen, panel, parallel_map, cache, known, learned)
+                with closing(fresh):
                     for answer in answered.in_order(paths, fresh):
                         done.counts[answer.status if isinstance(answer, Fix) else "error"] += 1
                         tell("locating", 1)
@@ -130,6 +140,22 @@ def cameras_of(labelled: LabelledSet) -> dict[str, Camera]:
     return {str(labelled.queries.path(row)): camera for row, camera in enumerate(stated) if camera is not None}
 
 
+def _learned(options: RunOptions, grounds: list[Ground]) -> Calibration | None:
+    """What sources are worth. Raises UsageError where the file is not the one that is meant, or does not fit."""
+    if options.calibration is None:
+        return None
+    path = Path(options.calibration)
+    stored = read_calibration(path)
+    if options.calibration_digest not in (None, sha256_of(path)):
+        raise UsageError(f"{shown(options.calibration)} is not what the run began with; bring that file back.")
+    for folder in (ground.index for ground in grounds if ground.index is not None):
+        with Index.open(folder) as opened:
+            why = misfit(stored, searched_in(opened, options.retriever, options.matcher))
+        if why:
+            raise UsageError(f"{shown(options.calibration)} is not for {shown(folder)}: {why}; give another, or none.")
+    return stored.calibration
+
+
 def _frames(labelled: LabelledSet, grounds: list[Ground], options: RunOptions) -> dict[str, Frame]:
     """Of the maps in which poses are to be compared with the set's own."""
     maps = [ground.map for ground in grounds if ground.map is not None] if options.pose else []
@@ -145,11 +171,12 @@ def _located(
     parallel_map: ParallelMap,
     cache: str | None,
     cameras: Mapping[str, Camera],
+    learned: Calibration | None,
 ) -> Generator[Fix | Failure]:
     if not paths:
         return
     if ground.index is None:
-        yield from ask_photos(paths, panel, parallel_map, cache, hide=_HIDDEN)
+        yield from ask_photos(paths, panel, parallel_map, cache, hide=_HIDDEN, calibration=learned)
         return
     pose = stage_spec(ground.map, None, options.solver, options.matcher, cameras) if options.pose else None
     yield from locate_photos(
@@ -162,4 +189,5 @@ def _located(
         pose=pose,
         retriever=options.retriever,
         matcher=options.matcher,
+        calibration=learned,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import sys
@@ -14,6 +15,7 @@ import pytest
 
 from geoloc_cli.cli.app import main
 from geoloc_cli.geo.earth import destination
+from geoloc_cli.pipeline.calibrated import photo_key
 
 if TYPE_CHECKING:
     from conftest import SmallTown
@@ -53,7 +55,7 @@ def record(line: str) -> dict[str, Any]:
 
 
 def test_it_is_learned_shown_stored_with_the_index_and_used(
-    geoloc: Run, town: SmallTown, labelled: tuple[str, str]
+    geoloc: Run, town: SmallTown, labelled: tuple[str, str], tmp_path: Path
 ) -> None:
     photos, index = labelled
     asked = ("locate", town.queries[0].path, "--index", index, "--format", "jsonl", "--workers", "1")
@@ -89,6 +91,20 @@ def test_it_is_learned_shown_stored_with_the_index_and_used(
     assert record(without) == one
     assert "alibrat" not in said
 
+    # A run over a labelled photo uses what was learned without it, and says by which file.
+    (tmp_path / "names").write_text("3.jpg\n", encoding="utf-8")
+    run = ("evaluate", "--photos", photos, "--queries", str(tmp_path / "names"), "--index", index, "--workers", "1")
+    code, _, said = geoloc(*run, "--out", str(tmp_path / "one"))
+    assert (code, f"Calibrated by {file}, each photo by what was learned without it." in said) == (0, True)
+    assert geoloc(*run, "--out", str(tmp_path / "two"), "--calibration", "none")[0] == 0
+    used, plain = (record((tmp_path / out / "fixes.jsonl").read_text()) for out in ("one", "two"))
+    fold = kept["folds"][kept["photos"][photo_key(str(Path(photos, "3.jpg")))]]
+    assert used["belief"][0]["radius_m"] == pytest.approx(
+        fold["stages"]["rerank"]["inflate"] * plain["belief"][0]["radius_m"]
+    )
+    recorded = json.loads((tmp_path / "one" / "run.json").read_text())["options"]
+    assert recorded["calibration_digest"] == hashlib.sha256(file.read_bytes()).hexdigest()
+
     assert "calibrated    on 5 photographs" in geoloc("index", "info", index)[1]
     assert geoloc("index", "verify", index)[0] == 0
     assert geoloc("index", "compact", index)[0] == 0
@@ -105,6 +121,11 @@ def test_it_is_learned_shown_stored_with_the_index_and_used(
     code, _, said = geoloc(*asked, "--calibration", str(file))
     assert code == 2
     assert "is no calibration of this program" in said
+    code, _, said = geoloc("evaluate", "--reproduce", str(tmp_path / "one"), "--workers", "1")
+    assert (code, "is no calibration of this program" in said) == (2, True)
+    file.write_text(json.dumps(kept))
+    code, _, said = geoloc("evaluate", "--reproduce", str(tmp_path / "one"), "--workers", "1")
+    assert (code, f"{file} is not what the run began with" in said) == (2, True)
 
 
 def test_a_prior_alone_is_calibrated_from_a_table_and_recorded_answers_without_a_photograph(
