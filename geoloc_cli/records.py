@@ -16,7 +16,21 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, get_args, get_origin
 
 from geoloc_cli.errors import UsageError
-from geoloc_cli.types import Belief, Candidate, Component, Failure, Fix, Pose, PriorGuess, Searched, Stage, Status
+from geoloc_cli.types import (
+    Belief,
+    Candidate,
+    Component,
+    Context,
+    Disclosed,
+    Failure,
+    Fix,
+    Level,
+    Pose,
+    PriorGuess,
+    Searched,
+    Stage,
+    Status,
+)
 
 SCHEMA = "geoloc.fix/1"
 """The tag of every record; a reader refuses any other."""
@@ -45,6 +59,7 @@ def to_record(answer: Fix | Failure) -> dict[str, Any]:
         "priors": [_prior_record(prior) for prior in fix.priors] if fix else [],
         "timing_ms": dict(fix.timing_ms) if fix else {},
         "search": _plain(fix.search) if fix and fix.search else None,
+        "disclosed": _plain(fix.disclosed) if fix and fix.disclosed else None,
     }
 
 
@@ -77,6 +92,7 @@ def from_record(record: dict[str, Any]) -> Fix | Failure:
             priors=tuple(PriorGuess(**p) for p in record["priors"]),
             search=Searched(**record["search"]) if record.get("search") else None,
             timing_ms=dict(record["timing_ms"]),
+            disclosed=_disclosed(record["disclosed"]) if record.get("disclosed") else None,
         )
         _check(fix)
         return fix
@@ -131,6 +147,15 @@ def _check_pose(pose: Pose) -> None:
         angle = getattr(pose, name)
         if angle is not None and not -edge <= angle <= edge:
             raise ValueError(f"{name} is {angle!r}")
+
+
+def _disclosed(record: dict[str, Any]) -> Disclosed:
+    """Raises KeyError, TypeError or ValueError where a word of it is not known: what is unknown is not coarse."""
+    level, by, contexts = record["level"], record["by"], record["contexts"]
+    words = {level: get_args(Level)[1:], by: ("option", "policy"), **dict.fromkeys(contexts or (), get_args(Context))}
+    if unknown := [word for word, known in words.items() if word not in known]:
+        raise ValueError(f"disclosed is {unknown[0]!r}")
+    return Disclosed(level, by, None if contexts is None else tuple(contexts))
 
 
 def _text(value: Any) -> str:
@@ -237,5 +262,6 @@ def json_schema() -> dict[str, Any]:
         "priors": {"type": "array", "items": _prior_schema()},
         "timing_ms": _schema_of(fix["timing_ms"]),
         "search": _schema_of(fix["search"]),
+        "disclosed": _schema_of(fix["disclosed"]),
     }
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": SCHEMA, **_closed(properties)}

@@ -13,6 +13,10 @@ from typing import Any, Literal
 
 Status = Literal["ok", "unlocated", "error"]
 Stage = Literal["prior", "retrieval", "rerank", "pose"]
+Level = Literal["exact", "street", "city", "region", "country", "none"]
+"""How finely a place may be told, the finest first."""
+Context = Literal["people", "children", "home_interior", "documents", "clinic", "protest"]
+"""What a photograph shows that asks for its place to be told less finely."""
 
 
 def _check_place(lat: float, lon: float) -> None:
@@ -255,6 +259,18 @@ class PriorGuess:
 
 
 @dataclass(frozen=True, slots=True)
+class Disclosed:
+    """How far an answer was coarsened before it left the program, and by whom (`option` or `policy`).
+
+    `contexts` are those that a policy went by; None where the photograph's were not known, or no policy was asked.
+    """
+
+    level: Level
+    by: Literal["option", "policy"] = "option"
+    contexts: tuple[Context, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Fix:
     """The answer for one photo that was handled: located (`ok`), or honestly not (`unlocated`, with its reason).
 
@@ -265,7 +281,8 @@ class Fix:
     `pose_without_gravity`, `_altitude` or both where that contradicts the picture, and was left out of it. In a
     sequence it is `off_the_track` where the photo's own answer was refused: `unlocated`, or `ok` at stage `prior` where
     the track says where it was; a photo that had no answer keeps its reason there. A pose in a map that is nowhere on
-    the Earth is `ok`, with no `lat` and `lon`.
+    the Earth is `ok`, with no `lat` and `lon`. `disclosed` is None where everything is told; it is `withheld` where
+    nothing of a place is.
     """
 
     photo: str
@@ -283,6 +300,7 @@ class Fix:
     priors: tuple[PriorGuess, ...] = ()
     search: Searched | None = None
     timing_ms: dict[str, float] = field(default_factory=dict)
+    disclosed: Disclosed | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from geoloc_cli.errors import UsageError
 from geoloc_cli.records import SCHEMA, dumps, from_record, json_schema, loads, to_record
-from geoloc_cli.types import Belief, Candidate, Component, Failure, Fix, Pose, PriorGuess
+from geoloc_cli.types import Belief, Candidate, Component, Disclosed, Failure, Fix, Pose, PriorGuess
 
 lat, lon = st.floats(-90, 90), st.floats(-180, 180)
 length = st.floats(0.01, 2e7)
@@ -79,6 +79,7 @@ fixes = st.builds(
     pose=st.none() | poses,
     priors=st.lists(guesses, max_size=2).map(tuple),
     timing_ms=st.dictionaries(st.sampled_from(["decode", "verify"]), st.floats(0, 1e5)),
+    disclosed=st.none() | st.builds(Disclosed, level=st.just("city"), contexts=st.none() | st.just(("people",))),
 )
 unlocated = st.builds(
     Fix,
@@ -138,6 +139,7 @@ def test_every_record_has_the_same_keys_in_the_same_order() -> None:
         "priors",
         "timing_ms",
         "search",
+        "disclosed",
     ]
 
 
@@ -174,6 +176,8 @@ def test_no_number_that_is_none_is_ever_written(bad: float) -> None:
         ({"confidence": True}, "confidence is True"),
         ({"alt_m": [1]}, "not a whole"),
         ({"stage": "guess"}, "stage 'guess'"),
+        ({"disclosed": {"level": "exact", "by": "option", "contexts": None}}, "disclosed is 'exact'"),
+        ({"disclosed": {"level": "city", "by": "policy", "contexts": ["fun"]}}, "disclosed is 'fun'"),
     ],
 )
 def test_what_is_no_record_is_refused_with_one_sentence(change: dict[str, Any], sentence: str) -> None:

@@ -45,6 +45,20 @@ def cells_of(lat: ArrayLike, lon: ArrayLike, resolution: int = FINEST) -> Cells:
     return np.fromiter(found, dtype=np.uint64, count=lats.size).reshape(lats.shape)
 
 
+def nested_cell(lat: float, lon: float, resolution: int) -> int:
+    """The ancestor at a resolution of the finest cell that holds a place.
+
+    Such cells nest without exception, which H3's hexagons do not: near an edge the place may lie a little outside of
+    the hexagon, though within `reach_m`. The centre of a cell is in the cell's own ancestor at any coarser resolution.
+    """
+    return int(h3.cell_to_parent(h3.latlng_to_cell(lat, lon, FINEST), resolution))
+
+
+def beside(cell: int) -> frozenset[int]:
+    """A cell and those that touch it: seven, six of a pentagon."""
+    return frozenset(h3.grid_disk(cell, 1))
+
+
 def centers_of(cells: ArrayLike) -> tuple[Floats, Floats]:
     """Latitudes and longitudes of the centres of the cells (N,)."""
     places = np.array([h3.cell_to_latlng(cell) for cell in np.asarray(cells, dtype=np.uint64).tolist()])

@@ -1,0 +1,1 @@
+"""How much of an answer is told: levels, the coarsening of whole answers, and policies that choose a level."""
