@@ -10,6 +10,7 @@ from typing import Any, get_args
 import typer
 
 from geoloc_cli.cli import html_map, options
+from geoloc_cli.cli.disclosing import DISCLOSE, Discloser
 from geoloc_cli.cli.fixes import FixReader
 from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
 from geoloc_cli.types import Stage
@@ -54,6 +55,7 @@ def export(
     tiles: str = html_map.TILES,
     truth: str = html_map.TRUTH,
     thumbnails: int = html_map.THUMBNAILS,
+    disclose: str = DISCLOSE,
     workers: int = options.WORKERS,
     quiet: bool = options.QUIET,
 ) -> None:
@@ -78,11 +80,13 @@ def export(
         raise UsageError(f"--to {to} takes no --{min(idle)}; leave it out.")
     if out is None and form and not form.text:
         raise UsageError(f"--to {to} needs --out PATH.")
+    told_as = Discloser(disclose)
+    small = told_as.thumbnails(truth, thumbnails)
     left_out: Counter[str] = Counter()
-    reader = FixReader()
+    reader = FixReader(told_as)
     answers = reader.answers(fixes)
     if form is None:
-        made = html_map.Report(tiles, truth, thumbnails, workers, quiet)
+        made = html_map.Report(tiles, truth, small, workers, quiet)
         all_of_it = list(sure_enough(answers, left_out, min_confidence=min_confidence, stages=stage))
         _write(made.page(all_of_it), out)
         written = len(all_of_it)

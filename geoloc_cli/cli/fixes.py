@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import typer
@@ -14,13 +14,17 @@ from geoloc_cli.types import Failure, Fix
 
 
 class FixReader:
-    """Reads answers, and says which lines are none."""
+    """Reads answers, and says which lines are none; they are told as `told_as` has them."""
 
-    def __init__(self) -> None:
+    def __init__(self, told_as: Callable[[Fix | Failure], Fix | Failure]) -> None:
         self.bad = 0
+        self._told_as = told_as
 
     def answers(self, files: Iterable[str]) -> Iterator[Fix | Failure]:
         """Those of each file in turn, as they come; - is standard input. UsageError where a file cannot be read."""
+        return map(self._told_as, self._read(files))
+
+    def _read(self, files: Iterable[str]) -> Iterator[Fix | Failure]:
         from geoloc_cli.records import read_lines
 
         for name in files:

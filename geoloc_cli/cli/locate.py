@@ -10,6 +10,7 @@ import typer
 
 from geoloc_cli.cli import asking, html_map, options, output
 from geoloc_cli.cli import calibration as calibrations
+from geoloc_cli.cli.disclosing import DISCLOSE, Discloser
 from geoloc_cli.cli.progress import bar
 from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
 from geoloc_cli.types import Failure, Fix
@@ -65,6 +66,7 @@ def locate(
     fov_deg: float = options.FOV_DEG,
     calibration: str = calibrations.CALIBRATION,
     exclude_list: str = options.EXCLUDE,
+    disclose: str = DISCLOSE,
     cache: str = options.CACHE,
     offline: bool = options.OFFLINE,
     workers: int = options.WORKERS,
@@ -91,7 +93,11 @@ def locate(
         raise UsageError("--max-speed is metres a second above 0, and goes with --sequence.")
     if report_file is None and not (tiles is None and truth is None and thumbnails is None):
         raise UsageError("--tiles, --truth and --thumbnails are of a map; name its file with --report FILE.")
-    page = html_map.Report(tiles, truth, thumbnails, workers, quiet, report_file) if report_file is not None else None
+    told_as = Discloser(disclose)
+    if sequence and resume and not told_as.all_is_told:
+        raise UsageError("--sequence goes by exact answers, which --disclose keeps out of --resume; leave one out.")
+    kept_in, small = told_as.cache(cache), told_as.thumbnails(truth, thumbnails)
+    page = html_map.Report(tiles, truth, small, workers, quiet, report_file) if report_file is not None else None
     override = options.override(camera, focal_px, fov_deg)
     searched, stage = where(index, map, pose, override, solver, matcher)
     paths = options.photos_of(photos, exclude_list)
@@ -105,20 +111,21 @@ def locate(
     )
     chosen.check()
     writer = output.writer(format, explain)
-    done = Answered(resume)
+    done = Answered(resume, told=told_as)
+    told_as.of_kept(done.answers.values(), resume, quiet)
     todo = [path for path in paths if path not in done.answers]
     counts = {"ok": 0, "unlocated": 0, "error": 0}
     told: list[Fix | Failure] = []
     named = asking.with_neighbours(ctx, asking.priors_of(ctx, prior), searched)
     stored = calibrations.fitting(calibration, named, searched, retriever, matcher)
-    with Panel(named, cache, remember=sequence) as panel, bar(len(paths), quiet) as shown:
+    with Panel(named, kept_in, remember=sequence) as panel, bar(len(paths), quiet) as shown:
         run = partial(
             locate_photos,
             searched,
             options=chosen,
             parallel_map=LocalPool(workers),
             priors=panel,
-            cache=cache,
+            cache=kept_in,
             pose=stage,
             retriever=retriever,
             matcher=matcher,
@@ -127,7 +134,8 @@ def locate(
         fresh = run(paths=todo)
         answers = options.counted(done.in_order(paths, fresh), lambda: shown.step("locating", 1))
         try:
-            for answer in _as_sequence(answers, run, max_speed) if sequence else answers:
+            for exact in _as_sequence(answers, run, max_speed) if sequence else answers:
+                answer = told_as(exact)
                 counts[answer.status if isinstance(answer, Fix) else "error"] += 1
                 writer.write(answer)
                 if page:

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from geoloc_cli.contracts import Writer
 
 FORMATS = ("table", "jsonl", "json", "csv", "geojson")
-_CSV_COLUMNS = ("photo", "status", "reason", "lat", "lon", "alt_m", "radius_m", "confidence", "stage", "error")
+_CSV_COLUMNS = (
+    *("photo", "status", "reason", "lat", "lon", "alt_m", "radius_m", "confidence", "stage", "error"),
+    "disclosed",
+)
 
 
 def writer(wanted: str | None, explain: bool, priors: bool = False) -> Writer:
@@ -82,6 +85,7 @@ class CsvWriter:
 
         record = to_record(answer)
         record["error"] = record["error"]["message"] if record["error"] else None
+        record["disclosed"] = record["disclosed"]["level"] if record["disclosed"] else None
         self._rows.writerow(["" if record[c] is None else cell(record[c]) for c in _CSV_COLUMNS])
         self._out.flush()
 

@@ -6,9 +6,10 @@ import typer
 
 from geoloc_cli.cli import asking, options, output
 from geoloc_cli.cli import calibration as calibrations
+from geoloc_cli.cli.disclosing import DISCLOSE, Discloser
 from geoloc_cli.cli.progress import bar
 from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
-from geoloc_cli.types import Fix
+from geoloc_cli.types import Failure, Fix
 
 # Words alone can be asked about, too.
 _PHOTOS = typer.Argument(None, metavar="[PHOTOS...]", help=options.PHOTOS.help)
@@ -30,6 +31,7 @@ def prior(
     calibration: str = calibrations.CALIBRATION,
     format: str = options.FORMAT,
     exclude_list: str = options.EXCLUDE,
+    disclose: str = DISCLOSE,
     cache: str = options.CACHE,
     offline: bool = options.OFFLINE,
     workers: int = options.WORKERS,
@@ -50,8 +52,10 @@ def prior(
         raise UsageError("No prior was named; give --prior NAME, once or several times (`geoloc backends`).")
     if not photos and not text:
         raise UsageError("Nothing was asked about; give photos, or --text TEXT, or both.")
+    told_as = Discloser(disclose)
+    kept_in = told_as.cache(cache)
     if not photos:
-        _write_one(ask_words(text, named, cache), format)
+        _write_one(told_as(ask_words(text, named, kept_in)), format)
         return
     if text:
         named = with_text(named, text)
@@ -61,15 +65,15 @@ def prior(
     stored = calibrations.fitting(calibration, named)
     writer = output.writer(format, explain=False, priors=True)
     answered = failed = 0
-    with Panel(named, cache) as panel, bar(len(paths), quiet) as shown:
+    with Panel(named, kept_in) as panel, bar(len(paths), quiet) as shown:
         answers = ask_photos(
-            paths, panel, LocalPool(workers), cache, calibration=stored.calibration if stored else None
+            paths, panel, LocalPool(workers), kept_in, calibration=stored.calibration if stored else None
         )
         try:
             for answer in options.counted(answers, lambda: shown.step("asking", 1)):
                 answered += 1
                 failed += not isinstance(answer, Fix)
-                writer.write(answer)
+                writer.write(told_as(answer))
         finally:
             answers.close()  # type: ignore[attr-defined]
             shown.stop()
@@ -83,7 +87,7 @@ def prior(
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
-def _write_one(answer: Fix, format: str) -> None:
+def _write_one(answer: Fix | Failure, format: str) -> None:
     writer = output.writer(format, explain=False, priors=True)
     try:
         writer.write(answer)

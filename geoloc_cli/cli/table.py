@@ -133,19 +133,25 @@ class PriorTable:
             if isinstance(answer, Failure):
                 console.print(Group(row((name, "", "", "", "")), under(printable(answer.message), 2)))
                 continue
-            console.print(row((name, *_place(answer), f"{answer.confidence:.2f}")))
+            by_cell = answer.disclosed is not None
+            console.print(row((name, *_place(answer, by_cell), f"{answer.confidence:.2f}")))
             for guess in answer.priors:
                 by, why = printable(guess.name), printable(guess.rationale)
                 if guess.lat is None:
                     console.print(under(f"{by}: {why}", 2))
                 else:
-                    console.print(Group(row((f"  {by}", *_place(guess), ""), "dim"), under(why, 4)))
+                    console.print(Group(row((f"  {by}", *_place(guess, by_cell), ""), "dim"), under(why, 4)))
 
 
-def _place(said: Fix | PriorGuess) -> tuple[str, str, str]:
+def _place(said: Fix | PriorGuess, by_cell: bool) -> tuple[str, str, str]:
     if said.lat is None or said.lon is None or said.radius_m is None:
         return "", "", ""
-    return f"{said.lat:.5f}", f"{said.lon:.5f}", length(said.radius_m)
+    return _degrees(said.lat, by_cell), _degrees(said.lon, by_cell), length(said.radius_m)
+
+
+def _degrees(value: float, by_cell: bool) -> str:
+    """To a metre; the middle of a cell with the few digits that it has."""
+    return f"{value:g}" if by_cell else f"{value:.5f}"
 
 
 def _row(answer: Fix | Failure, cut: int) -> tuple[str, ...]:
@@ -155,7 +161,7 @@ def _row(answer: Fix | Failure, cut: int) -> tuple[str, ...]:
     if answer.lat is None or answer.lon is None or answer.radius_m is None:
         return name, "", "", "", f"{answer.confidence:.2f}", "", str(answer.reason or f"{answer.stage}, in the map")
     inliers = next((str(c.inliers) for c in answer.candidates if c.inliers), "")
-    place = f"{answer.lat:.5f}", f"{answer.lon:.5f}", length(answer.radius_m)
+    place = _place(answer, answer.disclosed is not None)
     return name, *place, f"{answer.confidence:.2f}", inliers, _stage(answer)
 
 
@@ -164,7 +170,8 @@ def _stage(answer: Fix) -> str:
     held = answer.pose
     if answer.stage == "pose" and held is not None and held.heading_deg is not None and held.pitch_deg is not None:
         return f"pose, heading {held.heading_deg:.0f}°, pitch {held.pitch_deg:+.0f}°"
-    return ", ".join(str(part) for part in (answer.stage, answer.reason) if part)
+    told = f"told by {answer.disclosed.level}" if answer.disclosed else None
+    return ", ".join(str(part) for part in (answer.stage, answer.reason, told) if part)
 
 
 def _candidate_row(candidate: Candidate, cut: int) -> tuple[str, ...]:

@@ -37,6 +37,7 @@ COLUMNS: dict[str, type] = {
     "best_candidate": str,
     "best_similarity": float,
     "best_inliers": int,
+    "disclosed": str,
 }
 
 
@@ -55,11 +56,24 @@ class Located:
 
     @cached_property
     def photo(self) -> Photo | None:
-        """What the file says; None where it cannot be read, or is not where the record says."""
+        """What the file says; None where it cannot be read, or is not where the record says.
+
+        Of a fix that is not told exactly, nothing of where the photo was taken: no offset from UTC, either.
+        """
         try:
-            return read_photo(self.fix.photo)
+            photo = read_photo(self.fix.photo)
         except PhotoError:
             return None
+        if self.fix.disclosed is None:
+            return photo
+        time = datetime.fromisoformat(photo.taken_at).replace(tzinfo=None).isoformat() if photo.taken_at else None
+        return Photo(
+            *(photo.path, photo.width, photo.height, photo.orientation),
+            taken_at=time,
+            make=photo.make,
+            model=photo.model,
+            camera=photo.camera,
+        )
 
     @property
     def time(self) -> datetime | None:
@@ -104,6 +118,7 @@ class Located:
             "best_candidate": best.photo if best else None,
             "best_similarity": best.similarity if best else None,
             "best_inliers": best.inliers if best else None,
+            "disclosed": fix.disclosed.level if fix.disclosed else None,
         }
 
 

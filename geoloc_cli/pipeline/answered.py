@@ -85,5 +85,11 @@ class Lines(Generic[A]):
 class Answered(Lines[Fix | Failure]):
     """The lines of `geoloc locate`."""
 
-    def __init__(self, file: str | None, option: str = "--resume") -> None:
-        super().__init__(file, option, from_record, dumps)
+    def __init__(
+        self,
+        file: str | None,
+        option: str = "--resume",
+        told: Callable[[Fix | Failure], Fix | Failure] = lambda answer: answer,
+    ) -> None:
+        """told: what of an answer is written to the file."""
+        super().__init__(file, option, from_record, lambda answer: dumps(told(answer)))

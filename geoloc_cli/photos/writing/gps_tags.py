@@ -46,7 +46,8 @@ def geotag(fix: Fix, undulation_m: float | None = None) -> Geotag:
 
     A fix's altitude counts from the ellipsoid, and EXIF's, until its version 3, from the sea, which is up to 105 m
     away: it is left out unless `undulation_m` says how far the sea stands above the ellipsoid there.
-    GPSHPositioningError gets the radius that holds 68 %, which is what phones write and what is read here, too.
+    GPSHPositioningError gets the radius that holds 68 %, which is what phones write and what is read here, too; that
+    of a cell is its whole radius, in which the place is as likely near the edge as in the middle.
     """
     if fix.lat is None or fix.lon is None or fix.radius_m is None:
         raise ValueError("a fix without a place says nothing")
@@ -55,8 +56,8 @@ def geotag(fix: Fix, undulation_m: float | None = None) -> Geotag:
     return Geotag(
         lat=fix.lat,
         lon=fix.lon,
-        error_m=fix.radius_m / R90_PER_R68,
-        method=f"geoloc {fix.stage}",
+        error_m=fix.radius_m if fix.disclosed else fix.radius_m / R90_PER_R68,
+        method=f"geoloc {fix.stage}{f' ({fix.disclosed.level})' if fix.disclosed else ''}",
         alt_m=sea_m if sea_m is not None and ALT_RANGE_M[0] <= sea_m <= ALT_RANGE_M[1] else None,
         heading_deg=pose.heading_deg if pose else None,
     )
