@@ -81,6 +81,8 @@ def export(
     if out is None and form and not form.text:
         raise UsageError(f"--to {to} needs --out PATH.")
     told_as = Discloser(disclose)
+    if form and not form.placed and not told_as.all_is_told:
+        raise UsageError(f"--to {to} holds poses, which are exact; write another form, or leave --disclose out.")
     small = told_as.thumbnails(truth, thumbnails)
     left_out: Counter[str] = Counter()
     reader = FixReader(told_as)

@@ -70,7 +70,7 @@ def chosen(
         elif answer.status == "unlocated":
             left_out["unlocated"] += 1
         elif placed and answer.lat is None:
-            left_out["in a map that is nowhere on the Earth"] += 1
+            left_out["withheld" if answer.disclosed else "in a map that is nowhere on the Earth"] += 1
         else:
             kept.append(Located(answer))
     return kept
