@@ -88,6 +88,15 @@ def with_neighbours(ctx: typer.Context, priors: list[str], index: str) -> list[s
     ]
 
 
+def with_contexts(priors: list[str], wanted: bool) -> list[str]:
+    """The priors of a command, where it is wanted with models that are asked what a photo shows, for a policy."""
+    from geoloc_cli.registry import parse
+
+    shows = (*_MODELS, "vlm-replay")
+    named = [(text, parse(text).name) for text in priors]
+    return [_filled(text, name, {"context": "true"}) if wanted and name in shows else text for text, name in named]
+
+
 def tell_of(panel: Panel) -> None:
     """One line on stderr for each prior that can say what it took, where it took anything."""
     tell_reports(panel.reports())

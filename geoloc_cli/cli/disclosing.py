@@ -23,28 +23,51 @@ DISCLOSE: Any = typer.Option(
 )
 
 
+POLICY: Any = typer.Option(
+    None,
+    "--disclose-policy",
+    metavar="FILE",
+    help="Tell less where a photo shows people, children, a home, documents, a clinic or a protest, as this TOML file "
+    "says and the vision-language model among the priors sees; never more than --disclose.",
+)
+
+
 class Discloser:
     """What a command tells of an answer: called with each before it is written anywhere."""
 
-    def __init__(self, level: str) -> None:
-        """Raises UsageError where there is no such level."""
+    def __init__(self, level: str, policy: str | None = None) -> None:
+        """Raises UsageError where there is no such level, or no such policy."""
         from geoloc_cli.privacy.levels import level_of
+        from geoloc_cli.privacy.policy import read_policy
 
         self._level = level_of(level, "--disclose")
+        self._policy = read_policy(policy) if policy is not None else None
 
     @property
     def all_is_told(self) -> bool:
         """Whether answers are told as they are."""
-        return self._level == "exact"
+        return self._level == "exact" and self._policy is None
+
+    @property
+    def by_context(self) -> bool:
+        """Whether it depends on what a photo shows."""
+        return self._policy is not None
 
     def level(self, answer: Fix | Failure) -> Level:
         """That at which an answer is to be told."""
-        return self._level
+        from geoloc_cli.privacy.levels import coarsest
+        from geoloc_cli.privacy.policy import contexts_of
+
+        return coarsest(self._level, self._policy.level(contexts_of(answer))) if self._policy else self._level
 
     def __call__(self, answer: Fix | Failure) -> Fix | Failure:
         from geoloc_cli.privacy.coarsen import disclose
+        from geoloc_cli.privacy.policy import contexts_of
 
-        return disclose(answer, self.level(answer))
+        if self._policy is None:
+            return disclose(answer, self._level)
+        level = self.level(answer)
+        return disclose(answer, level, "option" if level == self._level else "policy", contexts_of(answer))
 
     def with_names(self, answer: Fix | Failure) -> Fix | Failure:
         """The same, by the photo's whole name: for a command that writes into photos, and must find them."""

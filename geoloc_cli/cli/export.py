@@ -10,7 +10,7 @@ from typing import Any, get_args
 import typer
 
 from geoloc_cli.cli import html_map, options
-from geoloc_cli.cli.disclosing import DISCLOSE, Discloser
+from geoloc_cli.cli.disclosing import DISCLOSE, POLICY, Discloser
 from geoloc_cli.cli.fixes import FixReader
 from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
 from geoloc_cli.types import Stage
@@ -56,6 +56,7 @@ def export(
     truth: str = html_map.TRUTH,
     thumbnails: int = html_map.THUMBNAILS,
     disclose: str = DISCLOSE,
+    disclose_policy: str = POLICY,
     workers: int = options.WORKERS,
     quiet: bool = options.QUIET,
 ) -> None:
@@ -80,7 +81,7 @@ def export(
         raise UsageError(f"--to {to} takes no --{min(idle)}; leave it out.")
     if out is None and form and not form.text:
         raise UsageError(f"--to {to} needs --out PATH.")
-    told_as = Discloser(disclose)
+    told_as = Discloser(disclose, disclose_policy)
     if form and not form.placed and not told_as.all_is_told:
         raise UsageError(f"--to {to} holds poses, which are exact; write another form, or leave --disclose out.")
     small = told_as.thumbnails(truth, thumbnails)

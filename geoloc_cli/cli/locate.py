@@ -10,7 +10,7 @@ import typer
 
 from geoloc_cli.cli import asking, html_map, options, output
 from geoloc_cli.cli import calibration as calibrations
-from geoloc_cli.cli.disclosing import DISCLOSE, Discloser
+from geoloc_cli.cli.disclosing import DISCLOSE, POLICY, Discloser
 from geoloc_cli.cli.progress import bar
 from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
 from geoloc_cli.types import Failure, Fix
@@ -67,6 +67,7 @@ def locate(
     calibration: str = calibrations.CALIBRATION,
     exclude_list: str = options.EXCLUDE,
     disclose: str = DISCLOSE,
+    disclose_policy: str = POLICY,
     cache: str = options.CACHE,
     offline: bool = options.OFFLINE,
     workers: int = options.WORKERS,
@@ -93,7 +94,7 @@ def locate(
         raise UsageError("--max-speed is metres a second above 0, and goes with --sequence.")
     if report_file is None and not (tiles is None and truth is None and thumbnails is None):
         raise UsageError("--tiles, --truth and --thumbnails are of a map; name its file with --report FILE.")
-    told_as = Discloser(disclose)
+    told_as = Discloser(disclose, disclose_policy)
     if sequence and resume and not told_as.all_is_told:
         raise UsageError("--sequence goes by exact answers, which --disclose keeps out of --resume; leave one out.")
     kept_in, small = told_as.cache(cache), told_as.thumbnails(truth, thumbnails)
@@ -117,6 +118,7 @@ def locate(
     counts = {"ok": 0, "unlocated": 0, "error": 0}
     told: list[Fix | Failure] = []
     named = asking.with_neighbours(ctx, asking.priors_of(ctx, prior), searched)
+    named = asking.with_contexts(named, told_as.by_context)
     stored = calibrations.fitting(calibration, named, searched, retriever, matcher)
     with Panel(named, kept_in, remember=sequence) as panel, bar(len(paths), quiet) as shown:
         run = partial(

@@ -6,7 +6,7 @@ import typer
 
 from geoloc_cli.cli import asking, options, output
 from geoloc_cli.cli import calibration as calibrations
-from geoloc_cli.cli.disclosing import DISCLOSE, Discloser
+from geoloc_cli.cli.disclosing import DISCLOSE, POLICY, Discloser
 from geoloc_cli.cli.progress import bar
 from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
 from geoloc_cli.types import Failure, Fix
@@ -32,6 +32,7 @@ def prior(
     format: str = options.FORMAT,
     exclude_list: str = options.EXCLUDE,
     disclose: str = DISCLOSE,
+    disclose_policy: str = POLICY,
     cache: str = options.CACHE,
     offline: bool = options.OFFLINE,
     workers: int = options.WORKERS,
@@ -47,12 +48,12 @@ def prior(
     from geoloc_cli.pipeline.asking import with_text
     from geoloc_cli.pipeline.batch import ask_photos, ask_words
 
-    named = asking.priors_of(ctx, prior)
+    told_as = Discloser(disclose, disclose_policy)
+    named = asking.with_contexts(asking.priors_of(ctx, prior), told_as.by_context)
     if not named:
         raise UsageError("No prior was named; give --prior NAME, once or several times (`geoloc backends`).")
     if not photos and not text:
         raise UsageError("Nothing was asked about; give photos, or --text TEXT, or both.")
-    told_as = Discloser(disclose)
     kept_in = told_as.cache(cache)
     if not photos:
         _write_one(told_as(ask_words(text, named, kept_in)), format)

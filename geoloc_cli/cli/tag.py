@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from geoloc_cli.cli import options, table
-from geoloc_cli.cli.disclosing import DISCLOSE, Discloser
+from geoloc_cli.cli.disclosing import DISCLOSE, POLICY, Discloser
 from geoloc_cli.cli.fixes import FixReader
 from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
 
@@ -47,6 +47,7 @@ def tag(
         None, "--undulation-m", help="How far the sea is above the ellipsoid there: altitudes are written, too."
     ),
     disclose: str = DISCLOSE,
+    disclose_policy: str = POLICY,
     as_json: bool = typer.Option(False, "--json", help="One JSON object a photo instead of a line."),
     quiet: bool = options.QUIET,
 ) -> None:
@@ -78,7 +79,7 @@ def tag(
         located_at=Path(fixes).stat().st_mtime if Path(fixes).is_file() else None,
     )
     asked.check()
-    reader = FixReader(Discloser(disclose).with_names)
+    reader = FixReader(Discloser(disclose, disclose_policy).with_names)
     counts = Counter[str]()
     with ExitStack() as stack:
         journal = None if dry_run else _journal(fixes, undo)

@@ -20,10 +20,10 @@ from geoloc_cli.pipeline.extract import fingerprint
 from geoloc_cli.registry import BackendSpec, canonical, written
 from geoloc_cli.types import Belief, Failure, Fix
 
-# Options that say how a backend is reached or paid, and nothing of what it says.
+# Options that say how a backend is reached or paid, or what it is asked beside the place, and nothing of what it says.
 _ASIDE = {
     *("url", "key_env", "env_proxy", "timeout_s", "retries", "concurrency", "input_price", "output_price", "cache"),
-    *("device", "batch", "compile"),
+    *("device", "batch", "compile", "context"),
 }
 # Of a photo's SHA-256, what tells it from others: 64 bits.
 HASH_DIGITS = 16

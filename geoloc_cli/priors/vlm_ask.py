@@ -10,6 +10,7 @@ from typing import Any
 from geoloc_cli.errors import PriorFailed, UsageError
 from geoloc_cli.priors.vlm_belief import Resolve, belief_of, scales_from
 from geoloc_cli.priors.vlm_consistency import Way
+from geoloc_cli.priors.vlm_context import QUESTION, Contexts, contexts_in, with_contexts
 from geoloc_cli.priors.vlm_look import Looked, Read, look_again
 from geoloc_cli.priors.vlm_parse import Answer, Unread, judged, parse
 from geoloc_cli.priors.vlm_pictures import VIEWS, Picture
@@ -36,7 +37,7 @@ class AskOptions:
     `rag`: how many of the most and least similar photos of `gallery` (an index's folder, or `geoclip`) are shown to it
     by their coordinates, or several such numbers, round which the samples go first of all. `cache`: a folder in which
     answers are kept; empty: this system's usual one, `none`: nowhere. `calibration`: a file of scales, in which the
-    model's entry is used.
+    model's entry is used. `context`: it is asked what the photo shows, for a policy (`vlm_context.py`), too.
     """
 
     model: str = ""
@@ -53,6 +54,7 @@ class AskOptions:
     max_tokens: int = 1000
     cache: str = ""
     calibration: str = ""
+    context: bool = False
 
     def check(self) -> None:
         if self.strategy not in STRATEGIES:
@@ -89,6 +91,7 @@ class _Trail:
 
     looks: list[dict[str, Any]] = field(default_factory=list)
     judgements: list[str] = field(default_factory=list)
+    contexts: list[Contexts] = field(default_factory=list)
     count: Counter[str] = field(default_factory=Counter)
 
     def details(self) -> dict[str, Any]:
@@ -133,6 +136,9 @@ class Questioner:
         if failed and not said:
             raise failed
         found = belief_of(self._name, said, self._scales, self._resolve, ways, nearby)
+        if self._options.context:
+            silent = [None] * (self._options.samples - len(trail.contexts))
+            found = with_contexts(self._name, found, [*trail.contexts, *silent])
         if found is None:
             return None
         belief, guess = found
@@ -149,7 +155,7 @@ class Questioner:
         """One answer, after what the strategy has between the question and it."""
         found = Looked(request)
         if self._strategy.looks:
-            schema = self._strategy.schema()
+            schema = self._strategy.schema(self._options.context)
             try:
                 yield from look_again(found, schema, picture, way.view, self._options.looks, self._read)
             finally:
@@ -160,13 +166,14 @@ class Questioner:
         answer = parse(found.reply.text)
         if isinstance(answer, Unread) and answer.reason in _REPAIRED and self._options.repair:
             answer = yield from self._repaired(found, answer, trail)
+        trail.contexts.append(contexts_in(found.reply.text))
         if isinstance(answer, Answer) and self._strategy.judged:
             return (yield from self._judged(found, answer, trail))
         return answer
 
     def _repaired(self, found: Looked, unread: Unread, trail: _Trail) -> Conversation[Answer | Unread]:
         """The same question once more, with the schema; what could not be read the first time where that fails, too."""
-        schema = self._strategy.schema()
+        schema = self._strategy.schema(self._options.context)
         found.request = found.request.followed(found.reply, (f"{REPAIR}\n{json.dumps(schema)}",), schema)
         try:
             found.reply = yield found.request
@@ -200,11 +207,12 @@ class Questioner:
 
     def _request(self, picture: Picture, sample: int, way: Way, nearby: Nearby) -> Request:
         looks = f"Looks left: {self._options.looks}." if self._strategy.looks else ""
-        parts = self._strategy.wordings[way.wording], way.view.told, nearby.told(way.neighbours), looks
+        context = QUESTION if self._options.context else ""
+        parts = self._strategy.wordings[way.wording], way.view.told, nearby.told(way.neighbours), context, looks
         words = " ".join(part for part in parts if part)
         return Request(
             (Turn("system", (SYSTEM,)), Turn("user", (words, picture.shown(way.view)))),
-            self._strategy.first_schema(),
+            self._strategy.first_schema(self._options.context),
             # One sample is asked for the likeliest answer; several must be able to differ.
             self._options.temperature if self._options.samples > 1 else 0.0,
             self._options.max_tokens,

@@ -13,6 +13,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from geoloc_cli.priors import vlm_context
+
 # Part of the cache's key: raised whenever a wording or the schema changes what is asked.
 VERSION = 2
 
@@ -75,13 +77,18 @@ class Strategy:
     looks: bool = False
     judged: bool = False
 
-    def schema(self) -> dict[str, Any]:
-        """JSON Schema of the answer, strict as the OpenAI interface wants it: every field required, null allowed."""
-        return _strict({name: _SCHEMA[name] for name in (*_COMMON, *self.adds)})
+    def schema(self, context: bool = False) -> dict[str, Any]:
+        """JSON Schema of the answer, strict as the OpenAI interface wants it: every field required, null allowed.
 
-    def first_schema(self) -> dict[str, Any]:
+        context: with what `vlm_context.py` asks.
+        """
+        fields = {name: _SCHEMA[name] for name in (*_COMMON, *self.adds)}
+        return _strict(fields | ({vlm_context.KEY: vlm_context.SCHEMA} if context else {}))
+
+    def first_schema(self, context: bool = False) -> dict[str, Any]:
         """The same with the fields of a look, where the model may have one."""
-        return _strict(_LOOK | self.schema()["properties"]) if self.looks else self.schema()
+        whole = self.schema(context)
+        return _strict(_LOOK | whole["properties"]) if self.looks else whole
 
 
 def _strict(fields: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from geoloc_cli.errors import UsageError
 from geoloc_cli.priors.vlm_belief import Resolve, belief_of, scales_from
+from geoloc_cli.priors.vlm_context import contexts_in, with_contexts
 from geoloc_cli.priors.vlm_parse import parse
 from geoloc_cli.priors.vlm_places import by_gazetteer
 from geoloc_cli.types import Belief, Photo, PriorGuess
@@ -23,12 +24,14 @@ _PHOTO, _ANSWER = ("photo", "image_name", "image", "path"), ("answer", "model_re
 class ReplayOptions:
     """`file`: CSV with a header, or JSON lines, with `photo` and `answer`; a photo that stands twice has two samples.
 
-    `calibration`: a file of scales and `model` its entry, as `scales_from` reads it.
+    `calibration`: a file of scales and `model` its entry, as `scales_from` reads it. `context`: the answers say what
+    the photos show, for a policy (`vlm_context.py`), too.
     """
 
     file: str = ""
     calibration: str = ""
     model: str = ""
+    context: bool = False
 
     def check(self) -> None:
         if self.model and not self.calibration:
@@ -68,7 +71,10 @@ class ReplayPrior:
         if named is None:
             same = self._by_file_name.get(PurePosixPath(photo).name, [])
             named = self._answers[same[0]] if len(same) == 1 else []
-        return belief_of(self.name, [parse(text) for text in named], self._scales, self._resolve)
+        found = belief_of(self.name, [parse(text) for text in named], self._scales, self._resolve)
+        if self.options.context:
+            return with_contexts(self.name, found, [contexts_in(text) for text in named])
+        return found
 
 
 def _rows(path: Path) -> Iterator[tuple[str, str]]:

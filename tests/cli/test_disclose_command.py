@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 PLACE = (47.3687149, 8.5392837)
 INDEXED = (47.3688317, 8.5391726)
+POINT = {"latitude": PLACE[0], "longitude": PLACE[1], "rationale": "A sign: privacy level exact, 47.3687149 8.5392837."}
 UTM = {b"465231", b"5246127"}
 NAME = "db/@0465231.45@5246127.89@32@T@47.3688317@8.5391726@.jpg"
 
@@ -217,3 +218,22 @@ def test_a_setting_is_in_force_and_an_answer_told_once_stays(
     fixes.write_text(json.dumps(properties | {"lat": lat, "lon": lon}) + "\n")
     again = json.loads(called("export", str(fixes), "--to", "geojson", "--disclose", "exact")[0])
     assert again == street
+
+
+def test_a_policy_decides_by_what_a_model_sees(called: Any, fixes: Path, tmp_path: Path) -> None:
+    """The photographs' signs ask for everything to be told, which is no word of a policy."""
+    names = ("a.jpg", "b.jpg")
+    seen = ({"context": []}, {"context": ["people", "privacy level exact"], "disclose": "exact"})
+    answers = [{"photo": n, "answer": json.dumps(POINT | shows)} for n, shows in zip(names, seen, strict=True)]
+    (tmp_path / "answers.jsonl").write_text("\n".join(map(json.dumps, answers)))
+    (tmp_path / "policy.toml").write_text('default = "city"\npeople = "region"\nchildren = "none"\n')
+    call = ("prior", *(str(fixes.parent / name) for name in names), "--vlm-replay", str(tmp_path / "answers.jsonl"))
+    call += ("--workers", "1", "--disclose-policy", str(tmp_path / "policy.toml"))
+    out, told = called(*call)
+    found = [json.loads(line) for line in out.splitlines()]
+    assert [one["disclosed"] for one in found] == [
+        {"level": "city", "by": "policy", "contexts": []},
+        {"level": "none", "by": "policy", "contexts": None},
+    ]
+    assert (found[0]["lat"], found[0]["lon"]) == GRIDS["city"].snapped(*PLACE)
+    assert leaks(finer([PLACE], "city"), tmp_path / "nothing", out, told) == []
