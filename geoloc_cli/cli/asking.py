@@ -88,12 +88,19 @@ def with_neighbours(ctx: typer.Context, priors: list[str], index: str) -> list[s
     ]
 
 
-def with_contexts(priors: list[str], wanted: bool) -> list[str]:
-    """The priors of a command, where it is wanted with models that are asked what a photo shows, for a policy."""
+def with_contexts(priors: list[str], wanted: bool, quiet: bool) -> list[str]:
+    """The priors of a command, where it is wanted with models that are asked what a photo shows, for a policy.
+
+    Where there is no such model, that is said: the policy then takes all photos for unknown.
+    """
     from geoloc_cli.registry import parse
 
     shows = (*_MODELS, "vlm-replay")
     named = [(text, parse(text).name) for text in priors]
+    if wanted and not quiet and not any(name in shows for _, name in named):
+        typer.echo(
+            "No vision-language model is among the priors: to --disclose-policy all photos are unknown.", err=True
+        )
     return [_filled(text, name, {"context": "true"}) if wanted and name in shows else text for text, name in named]
 
 

@@ -118,7 +118,7 @@ def locate(
     counts = {"ok": 0, "unlocated": 0, "error": 0}
     told: list[Fix | Failure] = []
     named = asking.with_neighbours(ctx, asking.priors_of(ctx, prior), searched)
-    named = asking.with_contexts(named, told_as.by_context)
+    named = asking.with_contexts(named, told_as.by_context, quiet)
     stored = calibrations.fitting(calibration, named, searched, retriever, matcher)
     with Panel(named, kept_in, remember=sequence) as panel, bar(len(paths), quiet) as shown:
         run = partial(

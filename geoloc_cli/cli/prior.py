@@ -49,7 +49,7 @@ def prior(
     from geoloc_cli.pipeline.batch import ask_photos, ask_words
 
     told_as = Discloser(disclose, disclose_policy)
-    named = asking.with_contexts(asking.priors_of(ctx, prior), told_as.by_context)
+    named = asking.with_contexts(asking.priors_of(ctx, prior), told_as.by_context, quiet)
     if not named:
         raise UsageError("No prior was named; give --prior NAME, once or several times (`geoloc backends`).")
     if not photos and not text:

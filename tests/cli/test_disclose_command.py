@@ -237,3 +237,7 @@ def test_a_policy_decides_by_what_a_model_sees(called: Any, fixes: Path, tmp_pat
     ]
     assert (found[0]["lat"], found[0]["lon"]) == GRIDS["city"].snapped(*PLACE)
     assert leaks(finer([PLACE], "city"), tmp_path / "nothing", out, told) == []
+    blind = ("prior", call[1], "--prior", "exif", *call[-4:])
+    out, told = called(*blind)
+    assert json.loads(out)["disclosed"]["level"] == "none"
+    assert "No vision-language model is among the priors" in told

@@ -20,9 +20,8 @@ people = "city"
 children = "none"
 protest = "region"
 """
-FIX = Fix(
-    "a.jpg", "ok", "rerank", 47.36871, 8.53921, None, 12.0, 0.9, Belief((Component(47.36871, 8.53921, 12, 1),), 0)
-)
+PLACE = Component(47.36871, 8.53921, 12.0, 1.0)
+FIX = Fix("a.jpg", "ok", "rerank", PLACE.lat, PLACE.lon, None, 12.0, 0.9, Belief((PLACE,), 0.0))
 
 
 @pytest.fixture
