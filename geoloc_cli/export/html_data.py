@@ -106,7 +106,8 @@ def _row(answer: Fix | Failure, skipped: int, known: dict[Any, int], kept: Kept)
         return row | {"status": "error", "reason": _text(answer.message, kept)}
     components = sorted(answer.belief.components, key=lambda c: -c.weight)[: kept.components]
     return row | {
-        "status": answer.status,
+        # What is withheld rests on no stage that is told, and is listed with what has no place.
+        "status": answer.status if answer.stage else "unlocated",
         "reason": answer.reason and answer.reason.replace("_", " "),
         "lat": _degrees(answer.lat),
         "lon": _degrees(answer.lon),

@@ -22,7 +22,8 @@ from geoloc_cli.export.html_data import Kept, Place, ground, script_json, told
 from geoloc_cli.export.html_form import SHAPES, form
 from geoloc_cli.export.markup import Html, element, join
 from geoloc_cli.photos.opening import shown
-from geoloc_cli.types import Failure, Fix
+from geoloc_cli.privacy.levels import GRIDS
+from geoloc_cli.types import Failure, Fix, Level
 
 THUMBNAILS = 1000
 _MAX_BYTES = 18_000_000
@@ -98,6 +99,7 @@ def _lead(
     """What is said at the top of the page, in sentences."""
     counts = Counter("error" if isinstance(answer, Failure) else answer.status for answer in answers)
     yield f"{counts['ok']} located, {counts['unlocated']} unlocated, {counts['error']} failed."
+    yield from _coarsened(Counter(a.disclosed.level for a in answers if isinstance(a, Fix) and a.disclosed))
     if layer:
         yield f"The ground is fetched from {layer['host']}, which is thereby told which places are looked at."
     else:
@@ -107,6 +109,14 @@ def _lead(
         yield f"{pictures} of {len(answers)} photographs are shown small."
     if kept.candidates < 15:
         yield f"Of each photograph the best {kept.candidates} candidates are told."
+
+
+def _coarsened(levels: Counter[Level]) -> Iterator[str]:
+    cells = [f"{levels[level]} by {level}" for level in GRIDS if levels[level]]
+    if cells:
+        yield f"Places are told by cells ({', '.join(cells)}): a mark is the middle of one, and its circle holds it."
+    if levels["none"]:
+        yield f"Of {levels['none']} the place is withheld."
 
 
 def _page(data: dict[str, Any], lead: Iterator[str], layer: dict[str, str] | None) -> str:

@@ -196,7 +196,10 @@ def test_what_cannot_be_told_at_a_level_is_refused(called: Any, fixes: Path, tmp
     (tmp_path / "truth.csv").write_text("photo,lat,lon\na.jpg,47.3687149,8.5392837\n")
     assert "--truth is exact" in called(*page, "--truth", str(tmp_path / "truth.csv"), status=2)[1]
     assert "--thumbnails shows the places themselves" in called(*page, "--thumbnails", "3", status=2)[1]
-    assert "data:image/jpeg" not in called(*page)[0]
+    told = called(*page)[0]
+    assert "data:image/jpeg" not in told
+    assert "Places are told by cells (2 by city): a mark is the middle of one" in told
+    assert "Of 2 the place is withheld." in called(*page[:-1], "none")[0]
     track = ("locate", "a.jpg", "--index", "i", "--sequence", "--resume", "r", "--disclose", "city")
     assert "--sequence goes by exact answers" in called(*track, status=2)[1]
     _, told = called("export", str(fixes), "--to", "csv", "--disclose", "town", status=2)

@@ -218,7 +218,9 @@
 
   function home() {
     const numbers = groups.numbers;
-    const places = numbers.length > 1 ? numbers.map((number) => [photos.lat[number], photos.lon[number]]) : placesOf(numbers);
+    const sharpest = numbers.reduce((best, number) => (photos.radius_m[number] < photos.radius_m[best] ? number : best), numbers[0]);
+    // All marks, and one circle whole: marks in the middle of a wide cell alone would look exact.
+    const places = [...numbers.map((number) => [photos.lat[number], photos.lon[number]]), ...(numbers.length ? placesOf([sharpest]) : [])];
     if (places.length) map.fitBounds(asBounds(boxAbout(places)), { maxZoom: 17, padding: [40, 40] });
     else map.setView([20, 0], 1);
   }
