@@ -79,13 +79,14 @@ class Discloser:
 
     def thumbnails(self, truth: str | None, thumbnails: int | None) -> int | None:
         """How many photos a map shows small. Raises UsageError where it would tell what the answers do not."""
-        if self.all_is_told:
-            return thumbnails
-        if truth is not None:
-            raise UsageError("--truth is exact; leave it out, or --disclose.")
-        if thumbnails:
-            raise UsageError("--thumbnails shows the places themselves; leave it out, or --disclose.")
-        return 0
+        self.refuse("--truth", truth is not None)
+        self.refuse("--thumbnails", bool(thumbnails))
+        return thumbnails if self.all_is_told else 0
+
+    def refuse(self, option: str, given: bool = True) -> None:
+        """UsageError where an option is given that shows the places themselves, and not all is to be told."""
+        if given and not self.all_is_told:
+            raise UsageError(f"{option} shows the places themselves; leave it out, or --disclose.")
 
     def of_kept(self, answers: Iterable[Fix | Failure], file: str | None, quiet: bool) -> None:
         """Judges answers of an earlier run, which a run goes on from.

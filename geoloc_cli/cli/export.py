@@ -82,8 +82,7 @@ def export(
     if out is None and form and not form.text:
         raise UsageError(f"--to {to} needs --out PATH.")
     told_as = Discloser(disclose, disclose_policy)
-    if form and not form.placed and not told_as.all_is_told:
-        raise UsageError(f"--to {to} holds poses, which are exact; write another form, or leave --disclose out.")
+    told_as.refuse(f"--to {to}", form is not None and not form.placed)
     small = told_as.thumbnails(truth, thumbnails)
     left_out: Counter[str] = Counter()
     reader = FixReader(told_as)

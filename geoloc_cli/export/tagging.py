@@ -110,7 +110,7 @@ class Tagger:
         if answer.status != "ok":
             return "not located"
         if answer.lat is None or answer.lon is None or answer.radius_m is None:
-            return "its place is nowhere on the Earth"
+            return "its place is withheld" if answer.disclosed else "its place is nowhere on the Earth"
         if answer.confidence < options.min_confidence:
             return "less sure than --min-confidence"
         if options.max_radius_m is not None and answer.radius_m > options.max_radius_m:

@@ -14,7 +14,7 @@ _STATED = re.compile(
     # Decimal degrees of three digits and more, which is a hundred metres.
     r"|\d{1,3}\.\d{3,}"
     # Degrees, minutes and seconds, in signs or letters.
-    r"|\d{1,3} ?(?:°|º|deg|d) ?\d{1,2}(?:[^/\\]{0,3}\d{1,2}(?:\.\d+)?)?"
+    r"|\d{1,3} ?(?:°|º|deg|d(?=\d+m)) ?\d{1,2}(?:[^/\\]{0,3}\d{1,2}(?:\.\d+)?)?"
     # An easting and a northing beside each other.
     r"|(?<!\d)\d{6}(?:\.\d+)?[ _,;-]+\d{7}(?:\.\d+)?(?!\d)",
     re.IGNORECASE,

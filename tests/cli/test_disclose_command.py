@@ -130,7 +130,7 @@ def test_no_export_holds_more_than_is_asked_for(called: Any, fixes: Path, tmp_pa
 
 def test_poses_are_told_exactly_or_not_at_all(called: Any, fixes: Path, tmp_path: Path) -> None:
     call = ("export", str(fixes), "--to", "colmap", "--out", str(tmp_path / "model"), "--disclose", "street")
-    assert "--to colmap holds poses, which are exact" in called(*call, status=2)[1]
+    assert "--to colmap shows the places themselves" in called(*call, status=2)[1]
     assert not (tmp_path / "model").exists()
 
 
@@ -147,6 +147,8 @@ def test_a_tag_says_the_cell_and_how_wide_it_is(called: Any, fixes: Path, tmp_pa
     out, told = called(*call, "--undulation-m", "47", "--disclose", "city", status=1)
     assert "wrote 47.4000000, 8.5900000; 68 % within 13 km; geoloc pose (city)" in out
     assert leaks(finer([PLACE, INDEXED], "city") | UTM | {b"408.76", b"361.7"}, folder, out, told) == []
+    skipped = called(*call, "--overwrite", "--disclose", "none")[1]
+    assert "0 tagged; 2 skipped (its place is withheld)" in skipped
     found = read_photo(str(folder / "a.jpg")).position
     if write == "exif":
         assert found is not None
@@ -194,7 +196,7 @@ def test_what_a_prior_knows_is_told_no_more_finely(called: Any, town: SmallTown,
 def test_what_cannot_be_told_at_a_level_is_refused(called: Any, fixes: Path, tmp_path: Path) -> None:
     page = ("export", str(fixes), "--to", "html", "--disclose", "city")
     (tmp_path / "truth.csv").write_text("photo,lat,lon\na.jpg,47.3687149,8.5392837\n")
-    assert "--truth is exact" in called(*page, "--truth", str(tmp_path / "truth.csv"), status=2)[1]
+    assert "--truth shows the places themselves" in called(*page, "--truth", str(tmp_path / "truth.csv"), status=2)[1]
     assert "--thumbnails shows the places themselves" in called(*page, "--thumbnails", "3", status=2)[1]
     told = called(*page)[0]
     assert "data:image/jpeg" not in told
