@@ -24,6 +24,7 @@ from geoloc_cli.cli import (
     prior,
     schema,
     scrub,
+    show,
     tag,
 )
 from geoloc_cli.errors import EXIT_INTERRUPTED, RunError
@@ -54,6 +55,7 @@ app.add_typer(index.app, name="index")
 app.add_typer(map.app, name="map")
 app.command("locate")(locate.locate)
 app.command("prior")(prior.prior)
+app.command("show")(show.show)
 app.command("export")(export.export)
 app.command("evaluate")(evaluate.evaluate)
 app.command("inspect")(inspect.inspect)

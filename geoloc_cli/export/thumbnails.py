@@ -8,6 +8,8 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from geoloc_cli.errors import PhotoError, PhotoTooLarge
@@ -50,6 +52,20 @@ def jpeg(path: str, *, max_size: int) -> tuple[bytes, int, int]:
         pixels = pixels.resize((max(1, pixels.width * 2 // 3), max(1, pixels.height * 2 // 3)))
 
 
+def pixels_of(path: str, *, max_size: int) -> NDArray[np.uint8]:
+    """(H, W, 3), upright, the longer side at most `max_size`. Raises PhotoError's kin.
+
+    Also where the picture would fill the memory.
+    """
+    with open_picture(path) as picture:
+        width, height = picture.size
+        by_lines = picture.kind == "JPEG" and not picture.image.info.get("progressive")
+        if width * height > _MOST_PIXELS and not by_lines:
+            size = f"{shown(path)} is {width} x {height} pixels"
+            raise PhotoTooLarge(f"{size}, too many for a small picture of it; save it as a baseline JPEG.")
+    return decode_rgb(path, max_size=max_size)
+
+
 def build_maker(spec: dict[str, Any]) -> Callable[[str], str | None]:
     """What makes the text of `webp` of a path, None where it cannot be read; `spec` holds `max_bytes`."""
 
@@ -68,14 +84,8 @@ def webp(path: str, *, max_bytes: int) -> bytes:
     A kilobyte holds 95 pixels across, of which a JPEG would spend half on its tables. Raises PhotoError's kin, also
     where the picture would fill the memory.
     """
-    with open_picture(path) as picture:
-        width, height = picture.size
-        by_lines = picture.kind == "JPEG" and not picture.image.info.get("progressive")
-        if width * height > _MOST_PIXELS and not by_lines:
-            size = f"{shown(path)} is {width} x {height} pixels"
-            raise PhotoTooLarge(f"{size}, too many for a small picture of it; save it as a baseline JPEG.")
     side = min(_MOST_SIDE, max(16, round(_SIDE_OF_BYTES * math.sqrt(max_bytes))))
-    pixels = Image.fromarray(decode_rgb(path, max_size=side))
+    pixels = Image.fromarray(pixels_of(path, max_size=side))
     while True:
         for quality in _WEBP_QUALITIES:
             out = io.BytesIO()

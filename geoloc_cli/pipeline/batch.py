@@ -17,6 +17,7 @@ from geoloc_cli.contracts import ParallelMap
 from geoloc_cli.device import available_cores
 from geoloc_cli.errors import PhotoError
 from geoloc_cli.index.reader import Circle, Index
+from geoloc_cli.pipeline import sightings
 from geoloc_cli.pipeline.ahead import pays, with_looks
 from geoloc_cli.pipeline.asked_ahead import Panel
 from geoloc_cli.pipeline.asking import (
@@ -65,6 +66,7 @@ def locate_photos(
     near_of: dict[str, Circle] | None = None,
     ahead: bool | None = None,
     calibration: Calibration | None = None,
+    witness: str | None = None,
 ) -> Iterator[Fix | Failure]:
     """One answer for each path, in their order. Raises the index's RunErrors before the first photo is read.
 
@@ -74,11 +76,13 @@ def locate_photos(
     near_of: where to search first for some of the paths (`pipeline/sequence.py`).
     ahead: pictures are described in this process and not by the workers; by default where that pays (`ahead.py`).
     calibration: what the priors and the stages are worth; without it each is taken at its word.
+    witness: a folder in which is kept what each photo was compared with (`sightings.py`).
     """
     asked = priors if isinstance(priors, Panel) else list(priors)
     learned = _learned(asked.texts if isinstance(asked, Panel) else asked, calibration)
     set_up = prepared(index, paths, options, asked, cache, pose, retriever, matcher, near_of, ahead, learned)
     with set_up as (spec, items):
+        spec["witness"] = witness
         if pose is None or not takes_many(pose["solver"]):
             answers = parallel_map("geoloc_cli.pipeline.batch:build_locator", spec, items)
             yield from map(learned.tempered, answers) if learned else answers
@@ -294,5 +298,6 @@ def locator_of(spec: dict[str, Any]) -> tuple[Locator, dict[str, tuple[Circle, .
     asker = partial(asked_of, priors, hide, _trust(spec["trust"])) if priors else None
     search = create("retriever", parse(spec["retriever"])).over(index)
     matcher = build_matcher(index, spec["matcher"], options.verify.max_ratio)
-    locator = Locator(index, describer, search, matcher, options, asker, pose)
+    witness = partial(sightings.keep, Path(spec["witness"])) if spec.get("witness") else None
+    locator = Locator(index, describer, search, matcher, options, asker, pose, witness)
     return locator, {path: (Circle(**circle),) for path, circle in spec["near_of"].items()}

@@ -109,16 +109,18 @@ class Locator:
         options: LocateOptions | None = None,
         ask_prior: Callable[[str, Heard], Asked] | None = None,
         pose: Callable[[Fix, LocalFeatures, Sequence[str]], Fix] | None = None,
+        witness: Callable[[str, Found], None] | None = None,
     ) -> None:
         """ask_prior(path, heard) is called for each photo where the user named a prior; None looks at no metadata.
 
-        pose(fix, features, verified paths) gives a located photo's fix its pose.
+        pose(fix, features, verified paths) gives a located photo's fix its pose; witness(path, found) is shown what
+        each photo was compared with.
         """
         self._index, self._describer, self._matcher = index, describer, matcher
         self._options = options or LocateOptions()
         self._options.check()
         self._retrieve, self.searcher = search, Searcher(self._options.top_k, self._options.rerank)
-        self._ask_prior, self._pose = ask_prior, pose
+        self._ask_prior, self._pose, self._witness = ask_prior, pose, witness
 
     def locate(
         self,
@@ -203,6 +205,8 @@ class Locator:
             found = self.searcher.search(seen.sight, bounds, threshold, watch.lap)
         except TooFewFeatures:
             return _unlocated(path, "too_few_matches", prior, (), watch), ()
+        if self._witness:
+            self._witness(path, found)
         if not found.photos:
             return _unlocated(path, "not_in_index", prior, (), watch), ()
         features = seen.sight.features

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,12 +61,28 @@ class VerifyOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class Matched:
+    """The matches that a verification counted, in pixels of the two described pictures.
+
+    in_query, in_reference: (n, 2) float64; stands: (n,) bool, the inliers at distinct places of the query, as many as
+    are counted. Sizes are (width, height).
+    """
+
+    in_query: NDArray[np.float64]
+    in_reference: NDArray[np.float64]
+    stands: NDArray[np.bool_]
+    query_size: tuple[int, int]
+    reference_size: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Verification:
     """What comparing the query with one candidate gave.
 
     `inliers` and `evidence` are those of the better of the two models; `planar` says that the homography alone
     explains the match. `center_in_query` is where the candidate's principal point falls in the query, in pixels from
-    the query's own (x right, y down), where the homography is a usable one; None otherwise.
+    the query's own (x right, y down), where the homography is a usable one; None otherwise. `matched` is None where
+    the matches were too few for any model.
     """
 
     matches: int
@@ -74,6 +90,7 @@ class Verification:
     evidence: float
     planar: bool
     center_in_query: tuple[float, float] | None
+    matched: Matched | None = field(default=None, compare=False, repr=False)
 
 
 NOTHING = Verification(0, 0, 0.0, False, None)
@@ -115,8 +132,8 @@ def verify_pair(query: Query, reference: LocalFeatures, options: VerifyOptions) 
     area = float(width * height)
     plane = estimate_homography(in_reference, in_query, max_error_px=options.homography_px)
     epipolar = estimate_fundamental(in_reference, in_query, max_error_px=options.fundamental_px)
-    plane_inliers = _distinct(in_query, plane)
-    epipolar_inliers = _distinct(in_query, epipolar)
+    in_plane, on_lines = _distinct(in_query, plane), _distinct(in_query, epipolar)
+    plane_inliers, epipolar_inliers = int(in_plane.sum()), int(on_lines.sum())
     disc = math.pi * options.homography_px**2 / area
     strip = 2.0 * options.fundamental_px * math.hypot(width, height) / area
     plane_evidence = chance_evidence(len(pairs), plane_inliers, 4, disc)
@@ -125,16 +142,21 @@ def verify_pair(query: Query, reference: LocalFeatures, options: VerifyOptions) 
     center = None
     if planar and plane is not None:
         center = _center_in_query(plane.matrix, reference, query.features)
-    if plane_evidence >= epipolar_evidence:
-        return Verification(len(pairs), plane_inliers, plane_evidence, planar, center)
-    return Verification(len(pairs), epipolar_inliers, epipolar_evidence, planar, center)
+    by_plane = plane_evidence >= epipolar_evidence
+    sizes = (width, height), (reference.width, reference.height)
+    matched = Matched(in_query, in_reference, in_plane if by_plane else on_lines, *sizes)
+    if by_plane:
+        return Verification(len(pairs), plane_inliers, plane_evidence, planar, center, matched)
+    return Verification(len(pairs), epipolar_inliers, epipolar_evidence, planar, center, matched)
 
 
-def _distinct(points: NDArray[np.float64], model: RobustModel | None) -> int:
+def _distinct(points: NDArray[np.float64], model: RobustModel | None) -> NDArray[np.bool_]:
     """Inliers at distinct places: SIFT gives one place several orientations, which agree but are no new evidence."""
-    if model is None:
-        return 0
-    return len(np.unique(np.round(points[model.inliers]), axis=0))
+    distinct = np.zeros(len(points), bool)
+    if model is not None:
+        rows = np.flatnonzero(model.inliers)
+        distinct[rows[np.unique(np.round(points[rows]), axis=0, return_index=True)[1]]] = True
+    return distinct
 
 
 def _center_in_query(

@@ -1,0 +1,60 @@
+"""What photos were compared with, kept in a folder by the workers that compared them: for pictures of why."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geoloc_cli.pipeline.searching import Found
+from geoloc_cli.retrieval.verify import Matched
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One indexed photo that a photo was compared with, by path and hash of its file, and the matches."""
+
+    photo: str
+    sha256: str
+    matched: Matched
+
+
+def keep(folder: Path, path: str, found: Found) -> None:
+    """Keeps what a photo was compared with. Raises OSError where there is no room."""
+    told = [
+        Compared(photo.path, photo.sha256, result.matched)
+        for photo, result in zip(found.photos, found.verified, strict=True)
+        if result is not None and result.matched is not None
+    ]
+    said = [[c.photo, c.sha256, c.matched.query_size, c.matched.reference_size] for c in told]
+    arrays: dict[str, NDArray[Any]] = {"said": np.frombuffer(json.dumps(said).encode(), np.uint8)}
+    for number, compared in enumerate(told):
+        matched = compared.matched
+        arrays[f"xy{number}"] = np.concatenate([matched.in_query, matched.in_reference], axis=1)
+        arrays[f"stands{number}"] = matched.stands
+    np.savez(_file(folder, path), allow_pickle=False, **arrays)
+
+
+def read(folder: Path, path: str) -> dict[str, Compared]:
+    """The same by the paths of the indexed photos; nothing where the photo was never searched for."""
+    try:
+        with np.load(_file(folder, path), allow_pickle=False) as arrays:
+            found = {}
+            for number, (photo, sha256, query_size, reference_size) in enumerate(json.loads(arrays["said"].tobytes())):
+                xy, stands = arrays[f"xy{number}"], arrays[f"stands{number}"]
+                sizes = tuple(query_size), tuple(reference_size)
+                found[photo] = Compared(photo, sha256, Matched(xy[:, :2], xy[:, 2:], stands, *sizes))
+            return found
+    except (FileNotFoundError, zipfile.BadZipFile):  # a worker may have died over it
+        return {}
+
+
+def _file(folder: Path, path: str) -> Path:
+    return folder / f"{hashlib.sha256(os.fsencode(path)).hexdigest()}.npz"
