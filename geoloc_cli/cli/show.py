@@ -17,6 +17,7 @@ from geoloc_cli.types import Failure, Fix
 
 if TYPE_CHECKING:
     from geoloc_cli.export.scene import Scene
+    from geoloc_cli.maps.folder import Component
     from geoloc_cli.pipeline.sightings import Compared
 
 
@@ -25,6 +26,7 @@ class Seen(NamedTuple):
 
     answer: Fix | Failure
     compared: dict[str, Compared] | None
+    component: Component | None = None
 
 
 def show(
@@ -82,11 +84,11 @@ def show(
         chosen.check()
         stored = calibrations.fitting(calibration, prior, searched, retriever, matcher)
         learned = stored.calibration if stored else None
-        seen = _located(searched, photo, chosen, prior, cache, stage, retriever, matcher, learned)
+        seen = _located(searched, photo, chosen, prior, cache, stage, retriever, matcher, learned, map)
     if isinstance(seen.answer, Failure):
         typer.echo(f"geoloc: {printable(seen.answer.message)}", err=True)
         raise typer.Exit(EXIT_SOME_FAILED)
-    drawn = scenes(seen.answer, seen.compared, candidates=candidates, rejected=all_matches)
+    drawn = scenes(seen.answer, seen.compared, seen.component, candidates=candidates, rejected=all_matches)
     _write(drawn, seen.answer, out, picture)
 
 
@@ -97,9 +99,12 @@ def _located(searched: str, photo: str, *how: Any) -> Seen:
     from geoloc_cli.engine.local import LocalPool
     from geoloc_cli.pipeline import sightings
     from geoloc_cli.pipeline.batch import locate_photos
+    from geoloc_cli.pipeline.posing import map_of
 
-    chosen, prior, cache, stage, retriever, matcher, learned = how
+    chosen, prior, cache, stage, retriever, matcher, learned, map = how
     with tempfile.TemporaryDirectory(prefix="geoloc-") as kept:
+        if stage is not None and map is None and cache is None:
+            cache = str(Path(kept) / "cache")  # a map made on demand is drawn after it was made
         (answer,) = locate_photos(
             searched,
             [photo],
@@ -113,7 +118,10 @@ def _located(searched: str, photo: str, *how: Any) -> Seen:
             calibration=learned,
             witness=kept,
         )
-        return Seen(answer, sightings.read(Path(kept), photo))
+        component = None
+        if isinstance(answer, Fix) and answer.pose is not None:
+            component = map_of(answer.pose, map, searched, cache, matcher)
+        return Seen(answer, sightings.read(Path(kept), photo), component)
 
 
 def _stated(photo: str, file: str) -> Fix | Failure:

@@ -129,7 +129,7 @@ def _draw(scene: Scene, compared: Compared, left: _Shown, right: _Shown, rejecte
     chosen = evenly(matched.in_query[held], MOST_LINES)
     for k in chosen.tolist():
         i = int(held[k])
-        scene.add(Line([np.stack([a[i], b[i]])], _BANDS[band[k]], 1.2, halo=INK, kind="inlier"))
+        scene.add(Line([np.stack([a[i], b[i]])], _BANDS[band[k]], 1.6, halo=INK, kind="inlier"))
     for number, colour in enumerate(_BANDS):
         these = held[band == number]
         if len(these):

@@ -20,6 +20,7 @@ INK, PAPER, FAINT = "#1a1a1a", "#ffffff", "#6b6b6b"
 ORANGE, SKY, GREEN, YELLOW = "#e69f00", "#56b4e9", "#009e73", "#f0e442"
 BLUE, VERMILION, PURPLE = "#0072b2", "#d55e00", "#cc79a7"
 
+HALO = 0.7  # the width of the outline on each side of a line
 # The width of a letter over the size of its font, in wide faces; letters of East Asian scripts are as wide as high.
 _LETTER, _WIDE_LETTER = 0.6, 1.05
 
@@ -28,7 +29,7 @@ Anchor = Literal["start", "middle", "end"]
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Strands (N, 2) in one colour; `halo` is the colour of an outline 1.5 wide on each side, below all of them.
+    """Strands (N, 2) in one colour; `halo` is the colour of an outline on each side, HALO wide, below all of them.
 
     `kind` names what it stands for, for whoever reads the SVG.
     """

@@ -14,11 +14,10 @@ import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFont
 
 from geoloc_cli.export.markup import visible
-from geoloc_cli.export.scene import Area, Dots, Item, Line, Panel, Picture, Scene, Words
+from geoloc_cli.export.scene import HALO, Area, Dots, Item, Line, Panel, Picture, Scene, Words
 from geoloc_cli.geo.earth import Floats
 
 _FINER = 2
-_HALO = 1.5
 _DASH, _GAP = 5.0, 6.0
 _FONTS = ("DejaVuSans.ttf", "NotoSans-Regular.ttf", "LiberationSans-Regular.ttf", "Arial.ttf", "arial.ttf")
 _ANCHORS = {"start": "ls", "middle": "ms", "end": "rs"}
@@ -51,7 +50,7 @@ def _draw(canvas: Image.Image, item: Item) -> None:
     if isinstance(item, Line):
         strands = [_finer(strand) for strand in item.strands]
         if item.halo is not None:
-            _stroke(canvas, strands, item.width + 2.0 * _HALO, item.halo, 1.0)
+            _stroke(canvas, strands, item.width + 2.0 * HALO, item.halo, 1.0)
         if item.dashed:
             strands = [_finer(dash) for strand in item.strands for dash in _dashes(strand)]
         _stroke(canvas, strands, item.width, item.colour, item.opacity)

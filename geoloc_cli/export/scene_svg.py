@@ -8,10 +8,9 @@ import io
 from PIL import Image
 
 from geoloc_cli.export.markup import Html, element, join, path_data
-from geoloc_cli.export.scene import Area, Dots, Item, Line, Panel, Picture, Scene, Words
+from geoloc_cli.export.scene import HALO, Area, Dots, Item, Line, Panel, Picture, Scene, Words
 
 _QUALITY = 82
-_HALO = 1.5
 _FONT = "'DejaVu Sans', Verdana, Arial, sans-serif"
 
 
@@ -63,7 +62,7 @@ def _line(item: Line) -> Html:
     line = element("path", d=data, stroke=item.colour, stroke_opacity=opacity, class_=item.kind or None, **look)
     if item.halo is None:
         return line
-    return join([element("path", d=data, stroke=item.halo, stroke_width=item.width + 2.0 * _HALO), line])
+    return join([element("path", d=data, stroke=item.halo, stroke_width=item.width + 2.0 * HALO), line])
 
 
 def _dots(item: Dots) -> Html:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from geoloc_cli.errors import UsageError
+from geoloc_cli.export.globe import belief_scene
+from geoloc_cli.export.map_view import map_scene
 from geoloc_cli.export.matches import match_scene
 from geoloc_cli.export.scene import Scene
+from geoloc_cli.maps.folder import Component
 from geoloc_cli.pipeline.sightings import Compared
 from geoloc_cli.types import Fix
 
@@ -14,15 +17,23 @@ SUFFIXES = (".png", ".svg")
 
 
 def scenes(
-    fix: Fix, compared: Mapping[str, Compared] | None, *, candidates: int = 1, rejected: bool = False
+    fix: Fix,
+    compared: Mapping[str, Compared] | None,
+    component: Component | None = None,
+    *,
+    candidates: int = 1,
+    rejected: bool = False,
 ) -> dict[str, Scene]:
     """All that can be drawn of an answer, what tells most first.
 
-    compared: what the photo was compared with, None where that was not kept.
+    compared: what the photo was compared with, None where that was not kept; component: the map of its pose.
     """
     found = {}
     if compared is not None:
         found["matches"] = match_scene(fix, compared, candidates=candidates, rejected=rejected)
+    found["belief"] = belief_scene(fix)
+    if fix.pose is not None and component is not None:
+        found["map"] = map_scene(fix, fix.pose, component)
     return found
 
 

@@ -60,10 +60,10 @@ class WorldMap:
 
     def circle(self, lat: float, lon: float, radius_m: float, *, title: str) -> None:
         """A circle on the sphere, such as that of a fix's `radius_m`."""
-        ring_lat, ring_lon = ring = _ring(lat, lon, radius_m / EARTH_RADIUS_M)
+        ring_lat, ring_lon = round_it = ring(lat, lon, radius_m / EARTH_RADIUS_M)
         rim = self.view.line(np.append(ring_lat, ring_lat[0]), np.append(ring_lon, ring_lon[0]))
         parts = [
-            element("path", class_="disc", fill_rule="evenodd", d=self._filled(ring)),
+            element("path", class_="disc", fill_rule="evenodd", d=self._filled(round_it)),
             element("path", class_="rim", d=path_data(rim)),
         ]
         self._areas.append(element("g", element("title", title), join(parts), role="img"))
@@ -75,7 +75,7 @@ class WorldMap:
         for component in components:
             shade = 0.06 + 0.2 * math.sqrt(component.weight / components[0].weight)
             angles = fisher.angle_holding(np.array(_SHADES), fisher.kappa_from_radius(component.radius_m))
-            rings = [_ring(component.lat, component.lon, max(float(angle), least)) for angle in angles]
+            rings = [ring(component.lat, component.lon, max(float(angle), least)) for angle in angles]
             discs = [
                 element("path", class_="belief", fill_opacity=shade, fill_rule="evenodd", d=self._filled(ring))
                 for ring in rings
@@ -123,7 +123,7 @@ def legend(kinds: Iterable[tuple[Kind, str]]) -> Html:
     return element("ul", join(rows), class_="legend")
 
 
-def _ring(lat: float, lon: float, angle: float) -> tuple[Floats, Floats]:
+def ring(lat: float, lon: float, angle: float) -> tuple[Floats, Floats]:
     """Places of a circle, walked with the clock, every 5 degrees, or every 2 where it is large."""
     angle = min(angle, math.pi - 1e-3)
     bearings = np.linspace(0.0, 360.0, 72 if angle < 0.2 else 180, endpoint=False)

@@ -1,4 +1,4 @@
-"""Equal-area maps of the sphere, and the cutting of outlines and lines where a map tears them apart.
+"""Maps of the sphere, equal-area but for two, and the cutting of outlines and lines where a map tears them apart.
 
 A map's plane has the Earth's radius for its unit: x to the right, y up, and any area on it times R^2 is the area on the
 Earth. Before they are laid flat, places are *turned*: (N, 2) arrays of an angle `along` in degrees, which goes round
@@ -116,6 +116,19 @@ class Azimuthal:
         if inside[-1]:
             parts.append(np.concatenate([first, line[start + 1 :]]))
         return parts
+
+
+@dataclass(frozen=True, slots=True)
+class Orthographic(Azimuthal):
+    """The half of the Earth about a place, as it looks from afar; its edge is a circle of radius 1.
+
+    Its areas are not equal, and nothing lies farther from the middle than 90 degrees.
+    """
+
+    def flat(self, turned: Floats) -> Floats:
+        bearing, away = np.radians(180.0 - turned[:, 0]), np.radians(90.0 - turned[:, 1])
+        radius = np.sin(away)
+        return np.stack([radius * np.sin(bearing), radius * np.cos(bearing)], axis=-1)
 
 
 Projection = EqualEarth | Azimuthal

@@ -28,7 +28,7 @@ from geoloc_cli.pose.priors import PosePrior, altitude_of, gravity_of
 from geoloc_cli.pose.together import Asking, run_together
 from geoloc_cli.registry import create, parse
 from geoloc_cli.store import opened
-from geoloc_cli.types import Camera, Fix, Photo
+from geoloc_cli.types import Camera, Fix, Photo, Pose
 
 # Named maps to be tried, the likeliest first, for a photo that was verified against the first; none has the second.
 Maps = Callable[[Sequence[str], frozenset[str]], Iterable[tuple[str, Component]]]
@@ -239,3 +239,17 @@ def build_stage(spec: dict[str, Any], index: Index, cache: str | None, hide: Hid
         return [(name, part) for name, part in parts if hidden.isdisjoint(part.model.images)]
 
     return PoseStage(index, without, override, solver, matcher, hide, known)
+
+
+def map_of(pose: Pose, map: str | None, index: str, cache: str | None, matcher: str) -> Component | None:
+    """The map of a pose that a stage of this map, index, cache and matcher found; None where it is gone.
+
+    Maps made on demand are taken from the cache, and else made again.
+    """
+    if map is not None:
+        folder = Path(map)
+        return next((part for part in open_map(folder) if pose.map == f"{folder}#{part.name}"), None)
+    with Index.open(index) as opened_index:
+        seed = pose.map.removeprefix(f"{opened_index.folder}#")
+        found = LocalMaps(opened_index, opened(cache), matcher).around([seed])
+        return next((component for _, component in found), None)
