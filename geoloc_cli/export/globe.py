@@ -65,7 +65,7 @@ def belief_scene(fix: Fix) -> Scene:
         inset = _inset(fix, around([(fix.lat, fix.lon)], room_m=_ROOM * fix.radius_m))
         scene.add(Panel(right, low, inset), Line([box(right, low, WIDTH, inset.height)], FAINT, 1.0))
         low += inset.height
-    bottom = _told(scene, fix, low + _MARGIN, right)
+    bottom = _told(scene, fix, low + _MARGIN, right, zoomed=low > _MARGIN)
     scene.height = max(GLOBE + 2.0 * _MARGIN, bottom)
     return scene
 
@@ -185,10 +185,10 @@ def _said(fix: Fix) -> str:
     return f"{fix.lat:.5f}, {fix.lon:.5f} ± {length(fix.radius_m)}, confidence {fix.confidence:.2f}"
 
 
-def _told(scene: Scene, fix: Fix, top: float, x: float) -> float:
+def _told(scene: Scene, fix: Fix, top: float, x: float, *, zoomed: bool) -> float:
     """The answer in words, its components, and what priors said, each with the dot that it has; where they end."""
     scene.add(Words(x, top + _SIZE, fitted(shown(fix.photo), _SIZE, WIDTH, keep_end=True), _SIZE))
-    lines = [(_said(fix), VERMILION)]
+    lines = [(_said(fix), FAINT if fix.lat is None else VERMILION)]
     heaviest = sorted(fix.belief.components, key=lambda c: -c.weight)
     for c in heaviest[:_MOST_TOLD]:
         within = f"{length(c.radius_m)} of {c.lat:.4f}, {c.lon:.4f}"
@@ -197,9 +197,9 @@ def _told(scene: Scene, fix: Fix, top: float, x: float) -> float:
         rest = sum(c.weight for c in heaviest[_MOST_TOLD:])
         lines.append((f"{rest:.0%} in {len(heaviest) - _MOST_TOLD} others", BLUE))
     lines.append((f"{fix.belief.spread:.1%} anywhere on the Earth", _SEA))
-    matched = sum(bool(c.inliers) for c in fix.candidates)
-    if matched:
-        lines.append((f"{matched} indexed photo{'s' if matched > 1 else ''} with matches, where placed", YELLOW))
+    compared = sum(bool(c.inliers) for c in fix.candidates)
+    if compared and zoomed:
+        lines.append((f"the {compared} likeliest indexed photos, as far as they lie near", YELLOW))
     for prior in fix.priors[:_MOST_TOLD]:
         place = "" if prior.lat is None or prior.lon is None else f" {prior.lat:.3f}, {prior.lon:.3f}"
         lines.append((f"{shown(prior.name)}{place}: {shown(prior.rationale)}", PURPLE))

@@ -35,7 +35,7 @@ from geoloc_cli.types import Camera, Fix, Pose
 SIDE = 776.0  # of each of the two square views
 _MARGIN, _GAP, _SIZE, _LINE = 16.0, 16.0, 15.0, 21.0
 _MOST_POINTS = 6000
-_MIDDLE = (2.0, 98.0)  # percentiles of the points that are shown: a few lie anywhere
+_MIDDLE = (10.0, 90.0)  # percentiles of the points that are shown: a few lie anywhere
 _ROOM = 1.08
 # How long a camera's pyramid is, over the side of what is shown, and how wide where nothing is known of the lens.
 _DEPTH, _DEPTH_INDEXED = 0.08, 0.03
@@ -75,8 +75,8 @@ class _Axes:
         return placed
 
 
-def map_scene(fix: Fix, pose: Pose, component: Component) -> Scene:
-    """The map's points in grey, its photographs' cameras in blue, those that the photo matched in green, and the pose.
+def map_scene(fix: Fix, pose: Pose, component: Component, matched: frozenset[str] = frozenset()) -> Scene:
+    """The map's points in grey, its photographs' cameras in blue, those of `matched` in green, and the pose.
 
     The ellipse about it holds nine tenths, from the standard deviations of the record. In a map that lies nowhere on
     the Earth up is how most of its cameras were held, and lengths are its own.
@@ -90,7 +90,6 @@ def map_scene(fix: Fix, pose: Pose, component: Component) -> Scene:
     above = _axes(stage, np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0]))
     side = _axes(stage, forward, up)
     scene = Scene(2.0 * _MARGIN + _GAP + 2.0 * SIDE, 0.0, f"How {shown(fix.photo)} lies in its map: {_said(fix, pose)}")
-    matched = frozenset(c.photo for c in fix.candidates if c.inliers)
     along = "along the way that the camera looks" if pose.heading_deg is None else f"along {pose.heading_deg:.0f}°"
     views = (("from above", above, True), (f"from the side, {along} to the right", side, False))
     for number, (name, axes, is_above) in enumerate(views):
@@ -103,7 +102,7 @@ def map_scene(fix: Fix, pose: Pose, component: Component) -> Scene:
     y = _MARGIN + SIDE + _LINE
     scene.add(Words(_MARGIN, y, fitted(shown(fix.photo), _SIZE, 2.0 * SIDE, keep_end=True), _SIZE))
     held = len(matched & set(stage.indexed))
-    told = [(_said(fix, pose), VERMILION), (f"{held} photos of the map that it matched", GREEN)]
+    told = [(_said(fix, pose), VERMILION), (f"{held} photos of the map in which it was found", GREEN)]
     told.append((f"{len(stage.indexed) - held} others, and {len(component.model.points)} points", BLUE))
     for text, colour in told:
         y += _LINE
@@ -171,16 +170,18 @@ def _drawn(stage: _Stage, axes: _Axes, matched: frozenset[str]) -> Scene:
     if len(stage.points):
         at = axes.at(stage.points)
         at = at[np.all((at > 0.0) & (at < SIDE), axis=1)]
-        panel.add(Dots(at, 1.1, FAINT, opacity=0.55, kind="point"))
+        panel.add(Dots(at, 1.4, FAINT, opacity=0.55, kind="point"))
     size = SIDE / axes.scale
     for path in sorted(stage.indexed, key=lambda path: path in matched):
         center, turn, camera = stage.indexed[path]
         edges = _pyramid(center, turn, camera, _DEPTH_INDEXED * size)
         panel.add(Line([axes.at(edge) for edge in edges], GREEN if path in matched else BLUE, 1.2, kind="indexed"))
     edges = _pyramid(stage.center, stage.turn, stage.camera, _DEPTH * size)
-    panel.add(Area([axes.at(edges[0])], VERMILION, 0.25), Line([axes.at(e) for e in edges], VERMILION, 2.2, halo=INK))
+    panel.add(Area([axes.at(edges[0])], VERMILION, 0.25, kind="sight"))
+    panel.add(Line([axes.at(e) for e in edges], VERMILION, 2.2, halo=INK, kind="pose"))
     if stage.std is not None:
-        panel.add(Line([axes.at(_ellipse(stage, axes))], VERMILION, 1.5, dashed=True, kind="ellipse"))
+        ellipse = axes.at(_ellipse(stage, axes))
+        panel.add(Area([ellipse], VERMILION, 0.2, kind="ellipse"), Line([ellipse], VERMILION, 1.5, kind="ellipse"))
     panel.add(Dots(axes.at(stage.center), 4.5, VERMILION, edge=INK, kind="camera"))
     _bar(panel, size, stage.unit)
     return panel

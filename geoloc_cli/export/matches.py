@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,7 +94,7 @@ def _row(scene: Scene, top: float, fix: Fix, candidate: Candidate, compared: Com
     if compared is not None:
         _draw(scene, compared, left, beside, rejected)
     _caption(scene, _MARGIN, bottom, room, fix.photo, _answer(fix))
-    _caption(scene, right, bottom, room, candidate.photo, _evidence(fix, candidate))
+    _caption(scene, right, bottom, room, candidate.photo, _evidence(fix, candidate, compared))
     return bottom + _CAPTION + _MARGIN
 
 
@@ -107,11 +108,11 @@ def _put(scene: Scene, path: str, sha256: str | None, x: float, y: float, size: 
     width, height = size[0] * scale, size[1] * scale
     try:
         if sha256 is not None and fingerprint(path)[0] != sha256:
-            raise PhotoNotFound(f"{shown(path)} is no longer the picture that the index describes.")
+            raise PhotoNotFound(f"{shown(Path(path).name)} is no longer the picture that the index describes.")
         scene.add(Picture(x, y, width, height, pixels_of(path, max_size=_SIDE)))
     except PhotoError as error:
         scene.add(Area([box(x, y, width, height)], "#d9d9d9"))
-        scene.add(Words(x + 12.0, y + height / 2.0, fitted(str(error), _SIZE, width - 24.0), _SIZE))
+        scene.add(Words(x + 12.0, y + height / 2.0, fitted(str(error), _SIZE, width - 24.0, keep_end=True), _SIZE))
     return _Shown(x, y, scale, width, height)
 
 
@@ -123,7 +124,7 @@ def _draw(scene: Scene, compared: Compared, left: _Shown, right: _Shown, rejecte
         others = others[evenly(matched.in_query[others], MOST_LINES)]
         lines = [np.stack([a[i], b[i]]) for i in others.tolist()]
         if lines:
-            scene.add(Line(lines, FAINT, 0.8, opacity=0.5, kind="rejected"))
+            scene.add(Line(lines, FAINT, 1.0, opacity=0.7, kind="rejected"))
     held = np.flatnonzero(matched.stands)
     band = bands(matched.in_query[held, 1])
     chosen = evenly(matched.in_query[held], MOST_LINES)
@@ -171,8 +172,12 @@ def _answer(fix: Fix) -> list[str]:
     return [f"{fix.lat:.5f}, {fix.lon:.5f} ± {length(fix.radius_m)}", f"confidence {fix.confidence:.2f}"]
 
 
-def _evidence(fix: Fix, candidate: Candidate) -> list[str]:
+def _evidence(fix: Fix, candidate: Candidate, compared: Compared | None) -> list[str]:
     said = [f"{candidate.inliers} inliers of {candidate.matches} matches", f"similarity {candidate.similarity:.2f}"]
+    if compared is None or not compared.stands:
+        said.append("too few to count")
+    elif (candidate.inliers or 0) > MOST_LINES:
+        said.append(f"{MOST_LINES} drawn")
     if fix.lat is not None and fix.lon is not None and candidate.lat is not None and candidate.lon is not None:
         away_m = float(haversine_m(fix.lat, fix.lon, candidate.lat, candidate.lon))
         return [f"{length(away_m)} from the answer", *said]

@@ -22,7 +22,7 @@ BLUE, VERMILION, PURPLE = "#0072b2", "#d55e00", "#cc79a7"
 
 HALO = 0.7  # the width of the outline on each side of a line
 # The width of a letter over the size of its font, in wide faces; letters of East Asian scripts are as wide as high.
-_LETTER, _WIDE_LETTER = 0.6, 1.05
+_LETTER, _WIDE_LETTER = 0.57, 1.05
 
 Anchor = Literal["start", "middle", "end"]
 

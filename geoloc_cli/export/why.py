@@ -33,7 +33,8 @@ def scenes(
         found["matches"] = match_scene(fix, compared, candidates=candidates, rejected=rejected)
     found["belief"] = belief_scene(fix)
     if fix.pose is not None and component is not None:
-        found["map"] = map_scene(fix, fix.pose, component)
+        standing = frozenset(path for path, one in (compared or {}).items() if one.stands)
+        found["map"] = map_scene(fix, fix.pose, component, standing)
     return found
 
 

@@ -14,26 +14,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from geoloc_cli.pipeline.searching import Found
-from geoloc_cli.retrieval.verify import Matched
+from geoloc_cli.retrieval.verify import Matched, VerifyOptions
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """One indexed photo that a photo was compared with, by path and hash of its file, and the matches."""
+    """One indexed photo that a photo was compared with, by path and hash of its file, and the matches.
+
+    evidence: that of the `Verification`.
+    """
 
     photo: str
     sha256: str
+    evidence: float
     matched: Matched
+
+    @property
+    def stands(self) -> bool:
+        """Whether it counted as showing the same place."""
+        return self.evidence >= VerifyOptions().min_evidence
 
 
 def keep(folder: Path, path: str, found: Found) -> None:
     """Keeps what a photo was compared with. Raises OSError where there is no room."""
     told = [
-        Compared(photo.path, photo.sha256, result.matched)
+        Compared(photo.path, photo.sha256, result.evidence, result.matched)
         for photo, result in zip(found.photos, found.verified, strict=True)
         if result is not None and result.matched is not None
     ]
-    said = [[c.photo, c.sha256, c.matched.query_size, c.matched.reference_size] for c in told]
+    said = [[c.photo, c.sha256, c.evidence, c.matched.query_size, c.matched.reference_size] for c in told]
     arrays: dict[str, NDArray[Any]] = {"said": np.frombuffer(json.dumps(said).encode(), np.uint8)}
     for number, compared in enumerate(told):
         matched = compared.matched
@@ -47,10 +56,10 @@ def read(folder: Path, path: str) -> dict[str, Compared]:
     try:
         with np.load(_file(folder, path), allow_pickle=False) as arrays:
             found = {}
-            for number, (photo, sha256, query_size, reference_size) in enumerate(json.loads(arrays["said"].tobytes())):
+            for number, (photo, sha256, evidence, *both) in enumerate(json.loads(arrays["said"].tobytes())):
                 xy, stands = arrays[f"xy{number}"], arrays[f"stands{number}"]
-                sizes = tuple(query_size), tuple(reference_size)
-                found[photo] = Compared(photo, sha256, Matched(xy[:, :2], xy[:, 2:], stands, *sizes))
+                sizes = tuple(both[0]), tuple(both[1])
+                found[photo] = Compared(photo, sha256, evidence, Matched(xy[:, :2], xy[:, 2:], stands, *sizes))
             return found
     except (FileNotFoundError, zipfile.BadZipFile):  # a worker may have died over it
         return {}

@@ -171,3 +171,17 @@ def test_a_pair_is_compared_once_and_what_that_took_is_told_whoever_is_spared_it
 def test_options_are_checked() -> None:
     with pytest.raises(UsageError, match="quick_query"):
         VerifyOptions(quick_query=9, full_query=8).check()
+
+
+def test_the_matches_that_were_counted_come_with_the_count() -> None:
+    """Each inlier counts once by its place in the query, and the pixels are those that the truth joins."""
+    query_from_reference = turned(30.0, 0.8, (100.0, -20.0))
+    result = verified(*pair_under(query_from_reference, 200, 100)[::-1])
+    matched = result.matched
+    assert matched is not None
+    assert len(matched.in_query) == len(matched.in_reference) == result.matches
+    assert int(matched.stands.sum()) == result.inliers < result.matches
+    a, b = matched.in_reference[matched.stands], matched.in_query[matched.stands]
+    assert len(np.unique(np.round(b), axis=0)) == len(b)
+    off = np.linalg.norm((np.c_[a, np.ones(len(a))] @ query_from_reference.T)[:, :2] - b, axis=1)
+    assert np.median(off) < 1.0  # the noise is 0.5 on each axis

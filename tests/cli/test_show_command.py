@@ -1,0 +1,92 @@
+"""`geoloc show`: the pictures are of the comparison that gave the answer, and go where they are to go."""
+
+from __future__ import annotations
+
+import json
+import sys
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from PIL import Image
+
+from geoloc_cli.cli.app import main
+from geoloc_cli.records import dumps
+from geoloc_cli.types import Belief, Component, Failure, Fix
+
+if TYPE_CHECKING:
+    from conftest import SmallTown
+
+
+@pytest.fixture
+def called(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> Any:
+    """What a call of the program writes to its two outputs; its exit status must be the one named."""
+
+    def call(*arguments: str, status: int = 0) -> tuple[str, str]:
+        monkeypatch.setattr(sys, "argv", ["geoloc", *arguments])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        assert (stopped.value.code or 0) == status
+        told = capfd.readouterr()
+        return told.out, told.err
+
+    return call
+
+
+def drawn(path: Path, kind: str) -> int:
+    """Lines of a kind in an SVG."""
+    root = ElementTree.parse(path).getroot()
+    return sum(str(e.get("d")).count("M") for e in root.iter() if e.get("class") == kind)
+
+
+def test_pictures_are_of_the_comparison_that_gave_the_answer(called: Any, town: SmallTown, tmp_path: Path) -> None:
+    """The record is that of `locate`, and each inlier that it counts is a line."""
+    photo = town.queries[0].path
+    out = tmp_path / "why"
+    options = ("--candidates", "2", "--all-matches", "--out", f"{out}/")
+    called("show", photo, "--index", town.index, *options)
+    names = sorted(path.name for path in out.iterdir())
+    assert names == ["belief.png", "belief.svg", "fix.json", "matches.png", "matches.svg"]
+    told, _ = called("locate", photo, "--index", town.index, "--format", "jsonl", "--explain", "--workers", "1")
+    record, located = json.loads((out / "fix.json").read_text()), json.loads(told)
+    assert {**record, "timing_ms": {}} == {**located, "timing_ms": {}}
+    both = record["candidates"][:2]
+    assert drawn(out / "matches.svg", "inlier") == sum(min(c["inliers"], 200) for c in both) > 40
+    assert drawn(out / "matches.svg", "keypoint") == 2 * sum(c["inliers"] for c in both)
+    assert drawn(out / "matches.svg", "rejected") == sum(min(c["matches"] - c["inliers"], 200) for c in both)
+    with Image.open(out / "matches.png") as picture:
+        assert picture.width == 1600
+
+
+def test_an_answer_that_stands_is_drawn_without_an_index(called: Any, tmp_path: Path) -> None:
+    belief = Belief((Component(47.25, 8.5, 12.5, 0.9),), 0.1)
+    fixes = [Fix(f"{d}/a.jpg", "ok", "rerank", 47.25, 8.5, None, 12.5, 0.9, belief) for d in ("x", "y")]
+    file, out = tmp_path / "fixes.jsonl", tmp_path / "b.svg"
+    file.write_text("".join(f"{dumps(answer)}\n" for answer in (*fixes, Failure("z.jpg", "not_found", "It is gone."))))
+    called("show", "x/a.jpg", "--fix", str(file), "--out", str(out))
+    assert "47.25000, 8.50000 ± 12 m" in out.read_text()
+    _, said = called("show", "a.jpg", "--fix", str(file), "--out", str(out), status=2)
+    assert "has 2 photos of the name of a.jpg" in said
+    _, said = called("show", "b.jpg", "--fix", str(file), "--out", str(out), status=2)
+    assert "has no answer for b.jpg" in said
+    _, said = called("show", "z.jpg", "--fix", str(file), "--out", str(out), status=1)
+    assert "It is gone." in said
+    _, said = called("show", "x/a.jpg", "--fix", str(file), "--picture", "matches", "--out", str(out), status=2)
+    assert "There is no picture 'matches' of this answer; there is belief." in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--out", "x.jpg"), "as .png or .svg, not as '.jpg'"),
+        ((), "Say where the picture is to go"),
+        (("--out", "x.png", "--index", "i"), "leave --index and --map out"),
+    ],
+)
+def test_wrong_calls_are_refused(called: Any, tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    file = tmp_path / "fixes.jsonl"
+    file.write_text(dumps(Fix("a.jpg", "unlocated", None, None, None, None, None, 0.0, Belief())) + "\n")
+    _, told = called("show", "a.jpg", "--fix", str(file), *arguments, status=2)
+    assert said in told
+    assert not Path("x.jpg").exists()
