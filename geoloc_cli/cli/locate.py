@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from geoloc_cli.cli import asking, html_map, options, output
+from geoloc_cli.cli import asking, explained, html_map, options, output
 from geoloc_cli.cli import calibration as calibrations
 from geoloc_cli.cli.disclosing import DISCLOSE, POLICY, Discloser
 from geoloc_cli.cli.progress import bar
@@ -46,6 +46,7 @@ def locate(
     explain: bool = typer.Option(
         False, "--explain", help="The evidence of every candidate, not of the best five alone."
     ),
+    explain_to: str = explained.EXPLAIN_TO,
     report_file: str = typer.Option(
         None, "--report", metavar="FILE", help="Write a map of all answers and their evidence, one HTML file, too."
     ),
@@ -97,6 +98,7 @@ def locate(
     told_as = Discloser(disclose, disclose_policy)
     if sequence and resume and not told_as.all_is_told:
         raise UsageError("--sequence goes by exact answers, which --disclose keeps out of --resume; leave one out.")
+    told_as.refuse("--explain-to", explain_to is not None)
     kept_in, small = told_as.cache(cache), told_as.thumbnails(truth, thumbnails)
     page = html_map.Report(tiles, truth, small, workers, quiet, report_file) if report_file is not None else None
     override = options.override(camera, focal_px, fov_deg)
@@ -107,10 +109,13 @@ def locate(
     chosen = LocateOptions(
         near=tuple(options.circle(text) for text in near),
         top_k=top_k,
-        list_k=top_k if explain else min(5, top_k),
+        list_k=top_k if explain or explain_to else min(5, top_k),
         rerank=rerank,
     )
     chosen.check()
+    evidence = None
+    if explain_to is not None:
+        evidence = explained.Explained(explain_to, map, searched, cache, matcher, on_demand=pose and map is None)
     writer = output.writer(format, explain)
     done = Answered(resume, told=told_as)
     told_as.of_kept(done.answers.values(), resume, quiet)
@@ -127,11 +132,12 @@ def locate(
             options=chosen,
             parallel_map=LocalPool(workers),
             priors=panel,
-            cache=kept_in,
+            cache=evidence.cache if evidence else kept_in,
             pose=stage,
             retriever=retriever,
             matcher=matcher,
             calibration=stored.calibration if stored else None,
+            witness=evidence.witness if evidence else None,
         )
         fresh = run(paths=todo)
         answers = options.counted(done.in_order(paths, fresh), lambda: shown.step("locating", 1))
@@ -140,7 +146,7 @@ def locate(
                 answer = told_as(exact)
                 counts[answer.status if isinstance(answer, Fix) else "error"] += 1
                 writer.write(answer)
-                if page:
+                if page or evidence:
                     told.append(answer)
         finally:
             fresh.close()  # type: ignore[attr-defined]
@@ -152,6 +158,8 @@ def locate(
                 asking.tell_of(panel)
     if page:
         page.write(told, report_file)
+    if evidence:
+        evidence.write(told, workers)
     if not quiet:
         summary = f"{counts['ok']} located, {counts['unlocated']} unlocated, {counts['error']} failed"
         worth = f" Calibrated on {stored.told}." if stored else ""

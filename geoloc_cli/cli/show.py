@@ -11,6 +11,7 @@ from geoloc_cli.cli import calibration as calibrations
 from geoloc_cli.cli import options
 from geoloc_cli.cli.fixes import FixReader
 from geoloc_cli.cli.locate import where
+from geoloc_cli.cli.preview import show_small
 from geoloc_cli.cli.table import printable
 from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
 from geoloc_cli.types import Failure, Fix
@@ -42,6 +43,7 @@ def show(
     picture: str = typer.Option(
         None, "--picture", metavar="matches|belief|map", help="Which one goes to the file; the first that there is."
     ),
+    preview: bool = typer.Option(False, "--preview", help="The picture small in the terminal, where that can draw it."),
     candidates: int = typer.Option(1, "--candidates", min=1, max=10, help="Candidates beside which it is shown."),
     all_matches: bool = typer.Option(False, "--all-matches", help="Matches that were rejected, too, in grey."),
     pose: bool = options.POSE,
@@ -65,10 +67,12 @@ def show(
 
     The photo is located as by `geoloc locate`, and what was counted is drawn.
     """
-    from geoloc_cli.export.why import scenes
+    from geoloc_cli.export.why import check_suffix, scenes
 
-    if out is None:
-        raise UsageError("Say where the picture is to go: --out FILE.png, FILE.svg, or DIR/ for all of them.")
+    if out is None and not preview:
+        raise UsageError("Say where the picture is to go: --out FILE.png, FILE.svg or DIR/, or --preview.")
+    if out is not None and not _is_folder(out):
+        check_suffix(Path(out).suffix)
     if fix is not None:
         if index is not None or map is not None:
             raise UsageError("--fix draws an answer that stands; leave --index and --map out.")
@@ -83,17 +87,38 @@ def show(
         )
         chosen.check()
         stored = calibrations.fitting(calibration, prior, searched, retriever, matcher)
-        learned = stored.calibration if stored else None
-        seen = _located(searched, photo, chosen, prior, cache, stage, retriever, matcher, learned, map)
+        seen = _located(
+            photo,
+            searched,
+            map=map,
+            cache=cache,
+            matcher=matcher,
+            pose=stage,
+            options=chosen,
+            priors=prior,
+            retriever=retriever,
+            calibration=stored.calibration if stored else None,
+        )
     if isinstance(seen.answer, Failure):
         typer.echo(f"geoloc: {printable(seen.answer.message)}", err=True)
         raise typer.Exit(EXIT_SOME_FAILED)
     drawn = scenes(seen.answer, seen.compared, seen.component, candidates=candidates, rejected=all_matches)
-    _write(drawn, seen.answer, out, picture)
+    name = picture or next(iter(drawn))
+    if name not in drawn:
+        raise UsageError(f"There is no picture '{name}' of this answer; there is {' and '.join(drawn)}.")
+    if preview:
+        show_small(drawn[name])
+    if out is not None:
+        _write(drawn, name, seen.answer, out)
 
 
-def _located(searched: str, photo: str, *how: Any) -> Seen:
-    """The answer as of `geoloc locate`, which compares once, and what it was compared with."""
+def _located(
+    photo: str, index: str, *, map: str | None, cache: str | None, matcher: str, pose: dict[str, Any] | None, **how: Any
+) -> Seen:
+    """The answer as of `geoloc locate`, which compares once, what it was compared with, and the map of its pose.
+
+    how: further arguments of `locate_photos`.
+    """
     import tempfile
 
     from geoloc_cli.engine.local import LocalPool
@@ -101,27 +126,20 @@ def _located(searched: str, photo: str, *how: Any) -> Seen:
     from geoloc_cli.pipeline.batch import locate_photos
     from geoloc_cli.pipeline.posing import map_of
 
-    chosen, prior, cache, stage, retriever, matcher, learned, map = how
     with tempfile.TemporaryDirectory(prefix="geoloc-") as kept:
-        if stage is not None and map is None and cache is None:
+        if pose is not None and map is None and cache is None:
             cache = str(Path(kept) / "cache")  # a map made on demand is drawn after it was made
+        pool = LocalPool(1)
         (answer,) = locate_photos(
-            searched,
-            [photo],
-            chosen,
-            LocalPool(1),
-            prior,
-            cache,
-            stage,
-            retriever,
-            matcher,
-            calibration=learned,
-            witness=kept,
+            index, [photo], parallel_map=pool, cache=cache, pose=pose, matcher=matcher, witness=kept, **how
         )
-        component = None
-        if isinstance(answer, Fix) and answer.pose is not None:
-            component = map_of(answer.pose, map, searched, cache, matcher)
+        found = answer.pose if isinstance(answer, Fix) else None
+        component = map_of(found, map, index, cache, matcher) if found else None
         return Seen(answer, sightings.read(Path(kept), photo), component)
+
+
+def _is_folder(out: str) -> bool:
+    return out.endswith("/") or Path(out).is_dir()
 
 
 def _stated(photo: str, file: str) -> Fix | Failure:
@@ -137,16 +155,13 @@ def _stated(photo: str, file: str) -> Fix | Failure:
     return alike[0]
 
 
-def _write(drawn: dict[str, Scene], answer: Fix, out: str, picture: str | None) -> None:
+def _write(drawn: dict[str, Scene], name: str, answer: Fix, out: str) -> None:
     from geoloc_cli.export.target import put_file, put_folder
     from geoloc_cli.export.why import SUFFIXES, file_of
     from geoloc_cli.records import dumps
 
-    if out.endswith("/") or Path(out).is_dir():
-        files = {f"{name}{suffix}": file_of(scene, suffix) for name, scene in drawn.items() for suffix in SUFFIXES}
+    if _is_folder(out):
+        files = {f"{each}{suffix}": file_of(scene, suffix) for each, scene in drawn.items() for suffix in SUFFIXES}
         put_folder(Path(out), {"fix.json": f"{dumps(answer)}\n".encode(), **files})
         return
-    name = picture or next(iter(drawn))
-    if name not in drawn:
-        raise UsageError(f"There is no picture '{name}' of this answer; there is {' and '.join(drawn)}.")
     put_file(Path(out), file_of(drawn[name], Path(out).suffix))

@@ -38,14 +38,19 @@ def scenes(
     return found
 
 
+def check_suffix(suffix: str) -> None:
+    """Raises UsageError where no picture is written as this."""
+    if suffix.lower() not in SUFFIXES:
+        raise UsageError(f"Pictures are written as .png or .svg, not as '{suffix}'; name the file so, or a folder/.")
+
+
 def file_of(scene: Scene, suffix: str) -> bytes:
     """A scene as the file that a suffix names. Raises UsageError where it names another."""
+    check_suffix(suffix)
     if suffix.lower() == ".svg":
         from geoloc_cli.export.scene_svg import svg
 
         return svg(scene)
-    if suffix.lower() == ".png":
-        from geoloc_cli.export.scene_png import png
+    from geoloc_cli.export.scene_png import png
 
-        return png(scene)
-    raise UsageError(f"Pictures are written as .png or .svg, not as '{suffix}'; name the file so, or a folder with /.")
+    return png(scene)

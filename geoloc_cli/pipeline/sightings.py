@@ -46,23 +46,23 @@ def keep(folder: Path, path: str, found: Found) -> None:
     arrays: dict[str, NDArray[Any]] = {"said": np.frombuffer(json.dumps(said).encode(), np.uint8)}
     for number, compared in enumerate(told):
         matched = compared.matched
-        arrays[f"xy{number}"] = np.concatenate([matched.in_query, matched.in_reference], axis=1)
+        arrays[f"xy{number}"] = np.concatenate([matched.in_query, matched.in_reference], axis=1, dtype=np.float32)
         arrays[f"stands{number}"] = matched.stands
     np.savez(_file(folder, path), allow_pickle=False, **arrays)
 
 
-def read(folder: Path, path: str) -> dict[str, Compared]:
-    """The same by the paths of the indexed photos; nothing where the photo was never searched for."""
+def read(folder: Path, path: str) -> dict[str, Compared] | None:
+    """The same by the paths of the indexed photos; None where the photo was never searched for."""
     try:
         with np.load(_file(folder, path), allow_pickle=False) as arrays:
             found = {}
             for number, (photo, sha256, evidence, *both) in enumerate(json.loads(arrays["said"].tobytes())):
-                xy, stands = arrays[f"xy{number}"], arrays[f"stands{number}"]
+                xy, stands = arrays[f"xy{number}"].astype(np.float64), arrays[f"stands{number}"]
                 sizes = tuple(both[0]), tuple(both[1])
                 found[photo] = Compared(photo, sha256, evidence, Matched(xy[:, :2], xy[:, 2:], stands, *sizes))
             return found
     except (FileNotFoundError, zipfile.BadZipFile):  # a worker may have died over it
-        return {}
+        return None
 
 
 def _file(folder: Path, path: str) -> Path:
