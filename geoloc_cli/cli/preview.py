@@ -112,7 +112,11 @@ def _hex(colour: list[int]) -> str:
 
 def _bold(scene: Scene, shrinks: float) -> Scene:
     """A scene to be made so much smaller: no words, lines and dots as large as can be seen, of matches a few."""
-    return replace(scene, items=list(_bolder(scene, shrinks)))
+    from geoloc_cli.export.scene import Panel, Picture
+
+    ends = [item.y + item.height for item in scene.items if isinstance(item, Picture)]
+    ends += [item.y + item.scene.height for item in scene.items if isinstance(item, Panel)]
+    return replace(scene, height=max(ends, default=scene.height), items=list(_bolder(scene, shrinks)))
 
 
 def _bolder(scene: Scene, shrinks: float) -> Iterator[Item]:
@@ -129,7 +133,7 @@ def _bolder(scene: Scene, shrinks: float) -> Iterator[Item]:
         elif isinstance(item, Dots):
             if item.kind in ("answer", "camera", "candidate"):
                 yield replace(item, radius=max(item.radius, 0.7 * shrinks))
-            elif item.kind != "keypoint":
+            elif item.kind not in ("", "keypoint"):
                 yield item
         elif isinstance(item, Panel):
             yield replace(item, scene=_bold(item.scene, shrinks))

@@ -28,7 +28,7 @@ _MOST_PIXELS = 64_000_000
 def png(scene: Scene) -> bytes:
     """The file."""
     out = io.BytesIO()
-    image(scene).save(out, "PNG", optimize=True)
+    image(scene).save(out, "PNG", compress_level=4)
     return out.getvalue()
 
 

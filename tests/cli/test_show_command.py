@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 from geoloc_cli.cli.app import main
+from geoloc_cli.export.explaining import folder_of
 from geoloc_cli.records import dumps
 from geoloc_cli.types import Belief, Component, Failure, Fix
 
@@ -34,6 +35,10 @@ def called(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -
     return call
 
 
+def files(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
 def drawn(path: Path, kind: str) -> int:
     """Lines of a kind in an SVG."""
     root = ElementTree.parse(path).getroot()
@@ -41,22 +46,33 @@ def drawn(path: Path, kind: str) -> int:
 
 
 def test_pictures_are_of_the_comparison_that_gave_the_answer(called: Any, town: SmallTown, tmp_path: Path) -> None:
-    """The record is that of `locate`, and each inlier that it counts is a line."""
-    photo = town.queries[0].path
-    out = tmp_path / "why"
-    options = ("--candidates", "2", "--all-matches", "--out", f"{out}/")
-    called("show", photo, "--index", town.index, *options)
-    names = sorted(path.name for path in out.iterdir())
-    assert names == ["belief.png", "belief.svg", "fix.json", "matches.png", "matches.svg"]
-    told, _ = called("locate", photo, "--index", town.index, "--format", "jsonl", "--explain", "--workers", "1")
-    record, located = json.loads((out / "fix.json").read_text()), json.loads(told)
+    """The record of `show` is that of `locate`, each inlier that it counts is a line, and a run leaves the same."""
+    photo, gone = town.queries[0].path, str(tmp_path / "..a <b>.jpg")
+    run, out = tmp_path / "run", tmp_path / "why"
+    options = ("--index", town.index, "--workers", "1", "--format", "jsonl", "--explain-to", f"{run}")
+    told, _ = called("locate", photo, gone, *options, status=1)
+    called("show", photo, "--index", town.index, "--candidates", "2", "--all-matches", "--out", f"{out}/")
+
+    folders = sorted(path.name for path in run.iterdir())
+    assert folders == [f"0001-{Path(photo).stem}", "0002-a_b"]
+    for folder, line in zip(folders, told.splitlines(), strict=True):
+        assert (run / folder / "fix.json").read_text() == f"{line}\n"
+    assert files(run / folders[0]) == ["belief.png", "fix.json", "matches.png"]
+    assert files(run / folders[1]) == ["fix.json"]
+    assert files(out) == ["belief.png", "belief.svg", "fix.json", "matches.png", "matches.svg"]
+    with Image.open(run / folders[0] / "matches.png") as picture:
+        assert picture.width == 1600
+        assert picture.height > 1000  # two candidates, one below the other
+
+    record, located = json.loads((out / "fix.json").read_text()), json.loads(told.splitlines()[0])
+    assert len(located["candidates"]) > 5
     assert {**record, "timing_ms": {}} == {**located, "timing_ms": {}}
     both = record["candidates"][:2]
     assert drawn(out / "matches.svg", "inlier") == sum(min(c["inliers"], 200) for c in both) > 40
     assert drawn(out / "matches.svg", "keypoint") == 2 * sum(c["inliers"] for c in both)
     assert drawn(out / "matches.svg", "rejected") == sum(min(c["matches"] - c["inliers"], 200) for c in both)
-    with Image.open(out / "matches.png") as picture:
-        assert picture.width == 1600
+    _, said = called("locate", photo, *options, status=2)
+    assert "is there already" in said
 
 
 def test_an_answer_that_stands_is_drawn_without_an_index(called: Any, tmp_path: Path) -> None:
@@ -90,3 +106,10 @@ def test_wrong_calls_are_refused(called: Any, tmp_path: Path, arguments: tuple[s
     _, told = called("show", "a.jpg", "--fix", str(file), *arguments, status=2)
     assert said in told
     assert not Path("x.jpg").exists()
+
+
+def test_names_of_folders_are_harmless() -> None:
+    assert folder_of(7, "a/b/IMG_0448.jpg") == "0007-IMG_0448"
+    assert folder_of(12, "/x/../..") == "0012-photo"
+    assert folder_of(1, 'x/"><img src=x>\n.jpg') == "0001-img_src_x"
+    assert len(folder_of(1, "x/" + "a" * 250 + ".jpg")) == 65
