@@ -78,19 +78,44 @@ def test_what_lies_on_the_far_side_is_not_seen() -> None:
     assert b"&lt;b&gt;behind" in svg(belief_scene(seen))
 
 
+@pytest.mark.parametrize(
+    ("lat", "lon", "is_land"),
+    [
+        (55.7, 37.6, True),  # Moscow
+        (23.0, 79.0, True),  # India
+        (9.0, 40.0, True),  # Ethiopia
+        (15.0, 65.0, False),  # the Arabian Sea
+        (12.0, 88.0, False),  # the Bay of Bengal
+        (89.0, 0.0, False),  # the Arctic
+        (42.0, 51.0, False),  # the Caspian Sea, a hole in the land
+    ],
+)
+def test_land_and_sea_are_where_they_are_seen_from_afar(
+    lat: float, lon: float, is_land: bool, empty: np.ndarray
+) -> None:
+    """By the formulas of the orthographic projection, about 30 north, 60 east."""
+    up, along, middle = math.radians(lat), math.radians(lon - 60.0), math.radians(30.0)
+    x = math.cos(up) * math.sin(along)
+    y = math.cos(middle) * math.sin(up) - math.sin(middle) * math.cos(up) * math.cos(along)
+    scale = GLOBE / 2.0 / 1.01
+    at = empty[round(16 + 300 - scale * y), round(16 + 300 + scale * x)]
+    assert bool(at[0] > at[2]) == is_land  # sea is bluer than red, and land redder than blue
+
+
+@pytest.fixture(scope="module")
+def empty() -> np.ndarray:
+    return np.asarray(image(belief_scene(fix(None, None, None)))).astype(int)
+
+
 @pytest.mark.parametrize(("lat", "lon"), [(48.0, 8.0), (89.9, 0.0), (-90.0, 0.0), (-17.0, 180.0)])
-def test_sea_land_and_belief_have_their_colours(lat: float, lon: float) -> None:
-    """A component of 200 km a quarter round the Earth from a corner of the picture: the ground is sea or land."""
+def test_the_belief_is_blue_with_the_answer_upon_it(lat: float, lon: float) -> None:
     scene = belief_scene(fix(lat, lon, 9_500_000.0, Component(lat, lon, 2_000_000.0, 0.9)))
     seen = np.asarray(image(scene)).astype(int)
-    middle = seen[16 + 300, 16 + 300]
-    assert middle.tolist() == list(bytes.fromhex(VERMILION[1:]))
+    assert seen[16 + 300, 16 + 300].tolist() == list(bytes.fromhex(VERMILION[1:]))
+    assert seen[20, 20].tolist() == [255, 255, 255]
+    # The ground is seen through it, land or sea: redder than the blue of the disc, and bluer than any ground.
     inner = seen[16 + 300, 16 + 300 + 20]
-    blue = np.array(list(bytes.fromhex(BLUE[1:])))
-    white = seen[20, 20]
-    assert white.tolist() == [255, 255, 255]
-    # Half-way to the belief's blue, the ground is still seen through it: redder than blue, bluer than the ground.
-    assert blue[0] < inner[0] < 210
+    assert bytes.fromhex(BLUE[1:])[0] < inner[0] < 210
     assert inner[2] > inner[0] + 20
 
 

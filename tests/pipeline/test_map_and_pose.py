@@ -20,7 +20,7 @@ from geoloc_cli.pipeline.build import build_index
 from geoloc_cli.pipeline.hiding import Hiding
 from geoloc_cli.pipeline.locate import LocateOptions
 from geoloc_cli.pipeline.map import MapReport, build_map
-from geoloc_cli.pipeline.posing import PoseStage, stage_spec
+from geoloc_cli.pipeline.posing import PoseStage, map_of, stage_spec
 from geoloc_cli.testing.demo import TOWN_AT, query_cameras, street_cameras
 from geoloc_cli.testing.photos import TruePhoto, write_photos
 from geoloc_cli.testing.town import Town
@@ -87,6 +87,9 @@ def test_a_photo_beside_the_walk_is_posed_to_decimetres_and_degrees(street: Mapp
         assert fix.pose is not None
         assert fix.pose.center_in_enu is not None
         assert fix.pose.heading_deg is not None
+        component = map_of(fix.pose, str(street.folder / "map"), "", None, "mutual-nn")
+        assert component is not None
+        assert set(component.model.images) == {photo.path for photo in street.photos}
         true = np.array(enu_from_geodetic(query.lat, query.lon, query.alt_m, georeference.origin))
         errors.append(float(np.linalg.norm(np.array(fix.pose.center_in_enu) - true)))
         turns.append(abs((fix.pose.heading_deg - query.pose.heading_deg + 180.0) % 360.0 - 180.0))

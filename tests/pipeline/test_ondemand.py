@@ -18,7 +18,7 @@ from geoloc_cli.pipeline.batch import locate_photos
 from geoloc_cli.pipeline.build import build_index
 from geoloc_cli.pipeline.locate import LocateOptions
 from geoloc_cli.pipeline.ondemand import LocalMaps
-from geoloc_cli.pipeline.posing import stage_spec
+from geoloc_cli.pipeline.posing import map_of, stage_spec
 from geoloc_cli.store import Store
 from geoloc_cli.types import Fix
 
@@ -60,6 +60,14 @@ def test_photos_beside_a_walk_are_posed_without_a_map_and_the_second_time_from_t
     assert [fix.pose for fix in second] == [fix.pose for fix in first]
     spent = [sum(fix.timing_ms["pose"] for fix in fixes) for fixes in (first, second)]
     assert spent[1] < spent[0] / 2
+    for fix in second:
+        # Whoever draws the pose finds the map that it is in.
+        assert fix.pose is not None
+        component = map_of(fix.pose, None, town.index, str(tmp_path / "cache"), "mutual-nn")
+        assert component is not None
+        assert component.georeference is not None
+        placed = component.georeference.in_enu(np.array(fix.pose.center_in_map))
+        assert placed == pytest.approx(np.array(fix.pose.center_in_enu), abs=1e-6)
 
 
 def test_a_kept_map_is_what_was_made_and_a_damaged_one_is_made_again(town: SmallTown, tmp_path: Path) -> None:
