@@ -76,7 +76,7 @@ class _Axes:
 
 
 def map_scene(fix: Fix, pose: Pose, component: Component, matched: frozenset[str] = frozenset()) -> Scene:
-    """The map's points in grey, its photographs' cameras in blue, those of `matched` in green, and the pose.
+    """The map's points in grey, its photographs' cameras in blue, those of `matched` green and filled, and the pose.
 
     The ellipse about it holds nine tenths, from the standard deviations of the record. In a map that lies nowhere on
     the Earth up is how most of its cameras were held, and lengths are its own.
@@ -175,6 +175,8 @@ def _drawn(stage: _Stage, axes: _Axes, matched: frozenset[str]) -> Scene:
     for path in sorted(stage.indexed, key=lambda path: path in matched):
         center, turn, camera = stage.indexed[path]
         edges = _pyramid(center, turn, camera, _DEPTH_INDEXED * size)
+        if path in matched:
+            panel.add(Area([axes.at(edges[0])], GREEN, 0.6, kind="found"))
         panel.add(Line([axes.at(edge) for edge in edges], GREEN if path in matched else BLUE, 1.2, kind="indexed"))
     edges = _pyramid(stage.center, stage.turn, stage.camera, _DEPTH * size)
     panel.add(Area([axes.at(edges[0])], VERMILION, 0.25, kind="sight"))

@@ -105,10 +105,12 @@ def test_of_a_camera_that_looks_down_the_side_view_has_it_upright() -> None:
     assert np.all(far.rings[0][:, 1] > dots(side, "camera")[0, 1] + 0.07 * SIDE)
 
 
-def test_photographs_in_which_it_was_found_are_green() -> None:
+def test_photographs_in_which_it_was_found_stand_out() -> None:
     scene = map_scene(*told(NORTHWARD), frozenset({"first.jpg", "elsewhere.jpg"}))
     colours = [item.colour for item in views(scene)[0].items if isinstance(item, Line) and item.kind == "indexed"]
     assert colours.count(GREEN) == 1
+    # To eyes that take green for blue, it is filled.
+    assert len([item for item in views(scene)[0].items if isinstance(item, Area) and item.kind == "found"]) == 1
     assert len(colours) == 2
     words = [item.text for item in scene.items if isinstance(item, Words)]
     assert "1 photos of the map in which it was found" in words

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from geoloc_cli.export.matches import MOST_LINES, bands, evenly, match_scene
+from geoloc_cli.export.matches import BANDS, MOST_LINES, bands, evenly, match_scene
 from geoloc_cli.export.scene import Line, Picture, Scene, Words
 from geoloc_cli.export.scene_png import image
 from geoloc_cli.export.scene_svg import svg
@@ -107,6 +107,28 @@ def test_colours_go_from_the_upper_edge_to_the_lower_in_equal_parts() -> None:
     numbers = bands(np.array([50.0, 10.0, 30.0, 20.0, 40.0, 60.0, 70.0]))
     assert numbers.tolist() == [4, 0, 2, 1, 3, 5, 6]
     assert np.bincount(bands(np.random.default_rng(0).normal(size=70))).tolist() == [10] * 7
+
+
+# What eyes see that lack one kind of receptor, in linear RGB (Machado, Oliveira and Fernandes 2009, severity 1).
+SIGHT = {
+    "all": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+    "no long waves": [[0.1523, 1.0526, -0.2049], [0.1145, 0.7863, 0.0992], [-0.0039, -0.0481, 1.0520]],
+    "no middle waves": [[0.3673, 0.8606, -0.2280], [0.2801, 0.6725, 0.0474], [-0.0118, 0.0429, 0.9689]],
+    "no short waves": [[1.2555, -0.0767, -0.1788], [-0.0784, 0.9308, 0.1476], [0.0047, 0.6914, 0.3039]],
+}
+
+
+@pytest.mark.parametrize("sight", SIGHT)
+def test_neighbouring_colours_differ_to_every_eye(sight: str) -> None:
+    """By over 35 in CIELAB, where 2.3 can just be noticed."""
+    shown = np.array([list(bytes.fromhex(colour[1:])) for colour in BANDS]) / 255.0
+    linear = np.where(shown <= 0.04045, shown / 12.92, ((shown + 0.055) / 1.055) ** 2.4)
+    seen = (linear @ np.transpose(SIGHT[sight])).clip(0, 1)
+    over_white = np.array([[0.4339, 0.3762, 0.1899], [0.2127, 0.7152, 0.0722], [0.0178, 0.1095, 0.8727]])  # D65's
+    root = np.cbrt(seen @ over_white.T)
+    x, y, z = np.where(root > 6.0 / 29.0, root, 7.787 * root**3 + 16.0 / 116.0).T
+    lab = np.stack([116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)], axis=-1)
+    assert np.linalg.norm(np.diff(lab, axis=0), axis=1).min() > 35.0
 
 
 def test_a_picture_that_is_gone_or_another_says_so(tmp_path: Path) -> None:
