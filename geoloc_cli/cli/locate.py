@@ -115,7 +115,7 @@ def locate(
     chosen.check()
     evidence = None
     if explain_to is not None:
-        evidence = explained.Explained(explain_to, map, searched, cache, matcher, on_demand=pose and map is None)
+        evidence = explained.Explained(explain_to, map, searched, kept_in, matcher, on_demand=pose and map is None)
     writer = output.writer(format, explain)
     done = Answered(resume, told=told_as)
     told_as.of_kept(done.answers.values(), resume, quiet)

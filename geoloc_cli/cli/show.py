@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
+from geoloc_cli.cli import asking, options
 from geoloc_cli.cli import calibration as calibrations
-from geoloc_cli.cli import options
+from geoloc_cli.cli.disclosing import DISCLOSE, POLICY, Discloser
 from geoloc_cli.cli.fixes import FixReader
 from geoloc_cli.cli.locate import where
 from geoloc_cli.cli.preview import show_small
@@ -60,12 +61,15 @@ def show(
     focal_px: float = options.FOCAL_PX,
     fov_deg: float = options.FOV_DEG,
     calibration: str = calibrations.CALIBRATION,
+    disclose: str = DISCLOSE,
+    disclose_policy: str = POLICY,
     cache: str = options.CACHE,
     offline: bool = options.OFFLINE,
 ) -> None:
     """Show why a photo's answer is what it is: pictures of its matches, its belief and its pose.
 
-    The photo is located as by `geoloc locate`, and what was counted is drawn.
+    The photo is located as by `geoloc locate`, and what was counted is drawn. Where --disclose keeps something back,
+    the belief alone is drawn, as it is told: the other pictures show the place itself.
     """
     from geoloc_cli.export.why import check_suffix, scenes
 
@@ -73,6 +77,7 @@ def show(
         raise UsageError("Say where the picture is to go: --out FILE.png, FILE.svg or DIR/, or --preview.")
     if out is not None and not _is_folder(out):
         check_suffix(Path(out).suffix)
+    told_as = Discloser(disclose, disclose_policy)
     if fix is not None:
         if index is not None or map is not None:
             raise UsageError("--fix draws an answer that stands; leave --index and --map out.")
@@ -86,19 +91,22 @@ def show(
             near=tuple(options.circle(text) for text in near), top_k=top_k, list_k=top_k, rerank=rerank
         )
         chosen.check()
-        stored = calibrations.fitting(calibration, prior, searched, retriever, matcher)
+        named = asking.with_contexts(prior, told_as.by_context, quiet=False)
+        stored = calibrations.fitting(calibration, named, searched, retriever, matcher)
         seen = _located(
             photo,
             searched,
             map=map,
-            cache=cache,
+            cache=told_as.cache(cache),
             matcher=matcher,
             pose=stage,
             options=chosen,
-            priors=prior,
+            priors=named,
             retriever=retriever,
             calibration=stored.calibration if stored else None,
         )
+    if not told_as.all_is_told:
+        seen = Seen(told_as(seen.answer), None)
     if isinstance(seen.answer, Failure):
         typer.echo(f"geoloc: {printable(seen.answer.message)}", err=True)
         raise typer.Exit(EXIT_SOME_FAILED)
@@ -144,7 +152,7 @@ def _is_folder(out: str) -> bool:
 
 def _stated(photo: str, file: str) -> Fix | Failure:
     """The last answer of a file for a photo: by its path, else by its bare name where that is of one path alone."""
-    reader = FixReader()
+    reader = FixReader(lambda answer: answer)  # coarsened when it is found: then its name is, too
     answers = {answer.photo: answer for answer in reader.answers([file])}
     if photo in answers:
         return answers[photo]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from PIL import Image
 from geoloc_cli.cli.app import main
 from geoloc_cli.export.explaining import folder_of
 from geoloc_cli.records import dumps
-from geoloc_cli.types import Belief, Component, Failure, Fix
+from geoloc_cli.types import Belief, Candidate, Component, Failure, Fix
 
 if TYPE_CHECKING:
     from conftest import SmallTown
@@ -90,6 +91,25 @@ def test_an_answer_that_stands_is_drawn_without_an_index(called: Any, tmp_path: 
     assert "It is gone." in said
     _, said = called("show", "x/a.jpg", "--fix", str(file), "--picture", "matches", "--out", str(out), status=2)
     assert "There is no picture 'matches' of this answer; there is belief." in said
+
+
+def test_what_is_not_told_is_not_drawn(called: Any, town: SmallTown, tmp_path: Path) -> None:
+    """The belief alone, in the cell that is told; pictures of matches and maps would show the place."""
+    place = Component(47.2512345, 8.5012345, 12.5, 0.9)
+    seen = Candidate("secret/b.jpg", 47.2512344, 8.5012344, 0.9, matches=9, inliers=8)
+    fix = Fix("x/a.jpg", "ok", "rerank", place.lat, place.lon, None, 12.5, 0.9, Belief((place,), 0.1))
+    file, out = tmp_path / "fixes.jsonl", tmp_path / "why"
+    file.write_text(dumps(replace(fix, candidates=(seen,))) + "\n")
+    called("show", "x/a.jpg", "--fix", str(file), "--disclose", "city", "--out", f"{out}/")
+    assert files(out) == ["belief.png", "belief.svg", "fix.json"]
+    written = (out / "belief.svg").read_text() + (out / "fix.json").read_text()
+    assert "47.2512" not in written
+    assert "8.5012" not in written
+    assert "secret" not in written
+    options = ("--index", town.index, "--disclose", "city", "--explain-to", str(tmp_path / "run"))
+    _, said = called("locate", town.queries[0].path, *options, status=2)
+    assert "--explain-to shows the places themselves" in said
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
