@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import time
+from typing import Any
 
 import typer
 import typer.main
@@ -11,6 +13,7 @@ import typer.main
 from geoloc_cli import __version__
 from geoloc_cli.cli import (
     backends,
+    completion,
     config,
     demo,
     doctor,
@@ -24,8 +27,10 @@ from geoloc_cli.cli import (
     prior,
     schema,
     scrub,
+    shared,
     show,
     tag,
+    talk,
 )
 from geoloc_cli.errors import EXIT_INTERRUPTED, RunError
 
@@ -35,6 +40,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_show_locals=False,
     no_args_is_help=True,
+    add_completion=False,
 )
 
 
@@ -47,6 +53,9 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _program(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+    quiet: bool = talk.QUIET,
+    verbose: int = talk.VERBOSE,
+    log_json: str = talk.LOG_JSON,
 ) -> None:
     """Where was this photo taken, and how was the camera held? Offline, from photos whose places are known."""
 
@@ -67,21 +76,39 @@ app.command("backends")(backends.backends)
 app.add_typer(models.app, name="models")
 app.command("schema")(schema.schema)
 app.add_typer(config.app, name="config")
+app.command("completion")(completion.completion)
+
+
+def program() -> Any:
+    """The program, built, with what all commands have in common."""
+    made = typer.main.get_command(app)
+    shared.equip(made)
+    return made
 
 
 def main() -> None:
     """Runs the program; a RunError is one sentence on stderr and its exit status, an interruption is 130."""
-    program = typer.main.get_command(app)
+    began = time.monotonic()
+    talk.begin()
+    try:
+        _run(program())
+    except SystemExit as done:
+        code = done.code if isinstance(done.code, int) else 0
+        talk.event("end", f"geoloc ends with status {code}", seconds=time.monotonic() - began, data={"status": code})
+        raise
+
+
+def _run(made: Any) -> None:
     try:
         # Help must be had of a program whose settings are broken, too.
         asks_for_help = {"--help", "--version"} & set(sys.argv[1:])
-        program(default_map=None if asks_for_help else config.default_map(program))
+        made(default_map=None if asks_for_help or completion.wanted() else config.default_map(made))
     except RunError as error:
-        typer.echo(f"geoloc: {error}", err=True)
+        talk.fail(str(error))
         sys.exit(error.exit_code)
     except SystemExit as done:
         if done.code == EXIT_INTERRUPTED:
-            typer.echo("geoloc: interrupted; what was finished is kept.", err=True)
+            talk.fail("interrupted; what was finished is kept.")
         raise
     except BrokenPipeError:
         # Whoever read the output has enough; Python would complain once more when it flushes at the end.

@@ -141,8 +141,6 @@ def evaluate(
     other by paired tests.
 
     With --dataset, or --photos and --queries, the queries are located first, and do not know where they were taken.
-    Exit status: 0, 1 some photos failed, or --reproduce found another answer, 2 the call was wrong, 130 interrupted
-    (the same command goes on).
 
     With --calibrate it is learned how far the index, the map and the priors are to be believed; no figure is of photos
     that it was learned of.

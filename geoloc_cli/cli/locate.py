@@ -78,8 +78,7 @@ def locate(
 
     They are compared with the photos of an index, whose places are known.
 
-    A photo's own GPS is never used to find it, unless --prior exif is given, or terrain for its altitude. Exit status:
-    0 all photos handled, 1 some failed, 2 the call was wrong, 130 interrupted (what was finished is kept).
+    A photo's own GPS is never used to find it, unless --prior exif is given, or terrain for its altitude.
 
     With --sequence the answers come at the end, and --resume keeps those of the first pass, which knows of no sequence.
     """

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
+from geoloc_cli.cli import talk
+
 if TYPE_CHECKING:
     from geoloc_cli.index.reader import Circle
     from geoloc_cli.photos.intrinsics import CameraOverride
@@ -115,7 +117,7 @@ WORKERS: Any = typer.Option(None, "--workers", min=1, help="Processes; by defaul
 CACHE: Any = typer.Option(
     None, "--cache", metavar="DIR", help="Keep features and models' answers here, and find none twice; none: nowhere."
 )
-QUIET: Any = typer.Option(False, "--quiet", help="No progress and no summary on stderr.")
+QUIET: Any = talk.QUIET
 
 
 def _offline(wanted: bool) -> bool:
