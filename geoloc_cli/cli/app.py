@@ -101,8 +101,9 @@ def main() -> None:
 def _run(made: Any) -> None:
     try:
         # Help must be had of a program whose settings are broken, too.
-        asks_for_help = {"--help", "--version"} & set(sys.argv[1:])
-        made(default_map=None if asks_for_help or completion.wanted() else config.default_map(made))
+        asks_for_help = {"--help", "--version"} & set(sys.argv[1:]) or completion.wanted()
+        settings = None if asks_for_help else config.default_map(made)
+        made(prog_name="geoloc", complete_var=completion.VARIABLE, default_map=settings)
     except RunError as error:
         talk.fail(str(error))
         sys.exit(error.exit_code)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
+from geoloc_cli.cli import completion
 from geoloc_cli.cli.examples import EXAMPLES, statuses
 
 SHARED = ("quiet", "verbose", "log_json")
@@ -25,6 +26,8 @@ def equip(program: Any) -> None:
     So they may stand before a command's name and after it.
     """
     shared = [parameter for parameter in program.params if parameter.name in SHARED]
+    if completion.wanted():
+        completion.begin()
     for path, command in walk(program):
         command.format_epilog = partial(_write_epilog, path)
         taken = {parameter.name for parameter in command.params}
@@ -33,6 +36,9 @@ def equip(program: Any) -> None:
                 lent = copy.copy(parameter)
                 lent.expose_value = False
                 command.params.append(lent)
+        if completion.wanted():
+            for parameter in command.params:
+                completion.teach(path, parameter)
 
 
 def _write_epilog(path: str, ctx: Any, formatter: Any) -> None:
