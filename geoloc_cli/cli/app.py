@@ -29,6 +29,7 @@ from geoloc_cli.cli import (
     scrub,
     shared,
     show,
+    streams,
     tag,
     talk,
 )
@@ -89,6 +90,7 @@ def program() -> Any:
 def main() -> None:
     """Runs the program; a RunError is one sentence on stderr and its exit status, an interruption is 130."""
     began = time.monotonic()
+    streams.make_safe()
     talk.begin()
     try:
         _run(program())

@@ -22,4 +22,5 @@ def backends(as_json: bool = options.JSON) -> None:
     made = table.table(["kind", "name", "what it does", "extra", "licence"])
     for row in rows:
         made.add_row(row.kind, row.name, row.summary, row.extra or "", row.licence)
-    table.show(made)
+    made.columns[2].min_width = 24
+    table.show(made, least=("licence", "extra"))

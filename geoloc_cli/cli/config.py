@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from geoloc_cli.cli import options
+from geoloc_cli.cli import narrow, options
 from geoloc_cli.cli.table import printable
 
 app = typer.Typer(help="Look at the settings that stand in for flags.", rich_markup_mode=None, no_args_is_help=True)
@@ -59,6 +59,6 @@ def show(ctx: typer.Context, as_json: bool = options.JSON) -> None:
     typer.echo(f"{printable(str(file))}{'' if file.is_file() else ' (not there)'}")
     for setting in settings:
         name = f"{setting.command} --{setting.option.replace('_', '-')}".strip()
-        typer.echo(f"  {name:32}{printable(setting.shown):32}{printable(setting.source)}")
+        typer.echo(narrow.pairs([(f"  {name}", f"{printable(setting.shown):32}{printable(setting.source)}")], 34))
     for name in unused:
         typer.echo(f"  {name} means nothing here and is not used")

@@ -32,7 +32,7 @@ def demo(
         inside = "" if row.inside is None else ("yes" if row.inside else "no")
         place = f"{row.lat:.5f}", f"{row.lon:.5f}", table.length(row.radius_m)
         made.add_row(name, row.status, *place, f"{row.confidence:.2f}", error, inside)
-    table.show(made)
+    table.show(made, least=("inside", "status"))
     typer.echo(f"The files are in {folder}. Now try:", err=True)
     typer.echo(f"  geoloc locate {folder}/queries --index {folder}/index --explain", err=True)
     typer.echo(f"  geoloc locate {folder}/elsewhere --index {folder}/index --format jsonl", err=True)

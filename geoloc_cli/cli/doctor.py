@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from geoloc_cli.cli import options
+from geoloc_cli.cli import narrow, options
 
 if TYPE_CHECKING:
     from geoloc_cli.pose.solve_auto import Measured
@@ -33,9 +33,9 @@ def doctor(
         typer.echo(json.dumps([finding.as_json() for finding in findings], indent=2))
     else:
         for finding in findings:
-            typer.echo(f"{_SIGNS[finding.level]} {finding.topic:14}{finding.text}")
-            if finding.remedy:
-                typer.echo(f"{'':20}remedy: {finding.remedy}")
+            said = [(f"{_SIGNS[finding.level]} {finding.topic}", finding.text)]
+            said += [("", f"remedy: {finding.remedy}")] if finding.remedy else []
+            typer.echo(narrow.pairs(said, 20))
     if any(finding.level == "fault" for finding in findings):
         raise typer.Exit(1)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from geoloc_cli.cli import index_tune, options
+from geoloc_cli.cli import index_tune, narrow, options
 from geoloc_cli.cli.progress import bar
 from geoloc_cli.cli.table import printable
 from geoloc_cli.errors import EXIT_SOME_FAILED, IndexDamaged, IndexMissing, UsageError
@@ -169,19 +169,19 @@ def info(directory: str = _DIR, as_json: bool = options.JSON) -> None:
     if bounds:
         area = f"{bounds['south']:.5f} to {bounds['north']:.5f} N, {bounds['west']:.5f} to {bounds['east']:.5f} E"
     parts = [f"{found['describer'][part]['name']}" for part in ("features", "descriptor")]
-    for name, value in (
+    said = (
         ("index", printable(found["index"])),
-        ("photos", found["photos"]),
+        ("photos", str(found["photos"])),
         ("area", area),
         ("described by", " and ".join(parts)),
         ("codes", found["codes"]),
-        ("augmented by", found["augment"]),
+        ("augmented by", str(found["augment"])),
         ("made at", found["created_at"]),
         ("size", f"{found['bytes'] / 1e6:.1f} MB in {found['files']} files"),
         ("calibrated", found["calibration"] or "no; `geoloc evaluate --calibrate` learns it"),
         ("finished", "yes" if found["finished"] else "no; run the same `geoloc index build` again"),
-    ):
-        typer.echo(f"{name:14}{value}")
+    )
+    typer.echo(narrow.pairs(said, 14))
 
 
 @app.command("remove")

@@ -63,7 +63,7 @@ def _table(rows: list[dict[str, Any]]) -> None:
         made.title = Text(f"photos in {table.printable(folder)}")
     for row in rows:
         made.add_row(*(Text(cell) for cell in _cells(row, len(folder))))
-    table.show(made)
+    table.show(made, least=("held", "focal / width", "size"))
 
 
 def _cells(row: dict[str, Any], cut: int) -> tuple[str, ...]:

@@ -41,7 +41,7 @@ def list_models(as_json: bool = options.JSON) -> None:
         where = table.printable(str(row.path)) if row.path else ""
         cells = (model.name, model.kind, _size(row), model.licence, model.commercial, _ready(row), where)
         made.add_row(*(Text(cell) for cell in cells))
-    table.show(made)
+    table.show(made, least=("where", "licence", "kind"))
 
 
 def _size(row: Listed) -> str:
@@ -108,7 +108,7 @@ def verify_models(
         if row.path:
             cells = (row.name, row.state, row.sha256[:12], table.printable(str(row.path)))
             made.add_row(*(Text(cell) for cell in cells))
-    table.show(made)
+    table.show(made, least=("where",))
     damaged = [row.name for row in found if row.state == "damaged"]
     if damaged:
         raise WeightsMismatch(f"Damaged: {', '.join(damaged)}; run `geoloc models pull {' '.join(damaged)}`.")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from geoloc_cli.cli import narrow
 from geoloc_cli.types import Candidate, Failure, Fix, PriorGuess
 
 if TYPE_CHECKING:
@@ -49,11 +49,16 @@ def table(texts: Sequence[str], numbers: Sequence[str] = (), last: Sequence[str]
     return made
 
 
-def show(made: Table) -> None:
-    """Prints a table: as wide as the terminal, and in a file or a pipe as wide as it needs to be."""
+def show(made: Table, least: Sequence[str] = ()) -> None:
+    """Prints a table: as wide as the terminal, and in a file or a pipe as wide as it needs to be.
+
+    least: heads of columns that go where there is no room for all, the first first.
+    """
     from rich.console import Console
 
-    Console(width=None if sys.stdout.isatty() else 200).print(made)
+    console = Console(width=narrow.width())
+    for part in narrow.fitted(made, console.width, least):
+        console.print(part)
 
 
 class TableWriter:
@@ -85,10 +90,10 @@ class TableWriter:
                 for candidate in answer.candidates:
                     cells = _candidate_row(candidate, len(candidates_folder))
                     made.add_row(*(Text(cell, style="dim") for cell in cells))
-        show(made)
+        show(made, least=("inliers", "conf."))
         for answer in self._answers:
             if isinstance(answer, Failure):
-                print(printable(answer.message))
+                print("\n".join(narrow.lines(printable(answer.message))))
 
 
 class PriorTable:
@@ -108,7 +113,7 @@ class PriorTable:
 
         from geoloc_cli.photos.scan import common_folder
 
-        console = Console(width=None if sys.stdout.isatty() else 200)
+        console = Console(width=narrow.width())
         folder = common_folder(answer.photo for answer in self._answers)
         if folder:
             console.print(Text(f"photos in {printable(folder)}", style="dim"))
