@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from geoloc_cli.cli import asking, scores
+from geoloc_cli.cli import asking, scores, talk
 from geoloc_cli.cli.progress import bar
 from geoloc_cli.cli.table import printable
 from geoloc_cli.errors import EXIT_SOME_FAILED
@@ -35,10 +35,9 @@ def run(wanted: Wanted, workers: int | None, format: str, quiet: bool, *, ends: 
     total = len(labelled.queries) + (0 if wanted.options.index or wanted.options.map else len(labelled.references))
     with bar(total, quiet) as shown:
         made, reports = run_ablation(wanted, labelled, LocalPool(workers), shown.step)
-    if not quiet:
-        for sentence in (*labelled.notes, *(failure.message for failure in made.unread)):
-            typer.echo(printable(sentence), err=True)
-        asking.tell_reports(reports)
+    for sentence in (*labelled.notes, *(failure.message for failure in made.unread)):
+        talk.say(printable(sentence))
+    asking.tell_reports(reports)
     if format == "json":
         typer.echo(json.dumps(made.as_json(), allow_nan=False))
     elif format == "csv":

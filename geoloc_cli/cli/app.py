@@ -96,7 +96,8 @@ def main() -> None:
         _run(program())
     except SystemExit as done:
         code = done.code if isinstance(done.code, int) else 0
-        talk.event("end", f"geoloc ends with status {code}", seconds=time.monotonic() - began, data={"status": code})
+        seconds = time.monotonic() - began
+        talk.event("end", f"geoloc ends with status {code}", seconds=seconds, data={"status": code}, told=True)
         raise
 
 

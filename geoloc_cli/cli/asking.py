@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from geoloc_cli.cli import talk
 from geoloc_cli.cli.table import printable
 from geoloc_cli.errors import UsageError
 
@@ -114,7 +115,7 @@ def tell_reports(reports: Sequence[tuple[str, dict[str, Any]]]) -> None:
     for name, report in reports:
         if any(isinstance(value, int) and value for value in report.values()):
             told = [_told(key.replace("_", " "), value) for key, value in report.items()]
-            typer.echo(f"{name}: {', '.join(part for part in told if part)}.", err=True)
+            talk.say(f"{name}: {', '.join(part for part in told if part)}.")
 
 
 def _told(key: str, value: Any) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from geoloc_cli.cli import calibration, table
+from geoloc_cli.cli import calibration, table, talk
 from geoloc_cli.cli.locate import where
 from geoloc_cli.cli.progress import bar
 from geoloc_cli.errors import UsageError
@@ -91,9 +91,8 @@ def calibrate(
         raise UsageError(f"A calibration has no format '{format}'; give one of {', '.join(_FORMATS)}.")
     way = asked.way()
     true = labelled_photos(labelled.photos, labelled.truth, labelled.columns)
-    if not quiet:
-        for note in true.notes:
-            typer.echo(table.printable(note.sentence), err=True)
+    for note in true.notes:
+        talk.say(table.printable(note.sentence))
     runs = bool(way.priors) + (0 if way.index is None else 2 if way.pose else 1)
     with bar(runs * len(true), quiet) as shown:
         try:
@@ -107,9 +106,8 @@ def calibrate(
         typer.echo(json.dumps({"rows": [_as_json(row) for row in learned.rows], "stored": stored}))
     else:
         _show(learned)
-    if not quiet:
-        told = f"Stored in {stored}." if stored else "Not stored: give --calibration FILE to keep it."
-        typer.echo(table.printable(f"{len(true)} labelled photos. {told}"), err=True)
+    told = f"Stored in {stored}." if stored else "Not stored: give --calibration FILE to keep it."
+    talk.say(table.printable(f"{len(true)} labelled photos. {told}"))
 
 
 def _command(labelled: Labelled, way: Way) -> str:

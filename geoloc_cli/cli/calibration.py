@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from geoloc_cli.cli import talk
 from geoloc_cli.cli.table import printable
 from geoloc_cli.errors import UsageError
 
@@ -78,4 +79,4 @@ def of_a_run(
 
 
 def _say(sentence: str) -> None:
-    typer.echo(printable(sentence), err=True)
+    talk.warn(printable(sentence))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from geoloc_cli.cli import options, table
+from geoloc_cli.cli import options, table, talk
 from geoloc_cli.errors import UsageError
 
 
@@ -21,7 +21,7 @@ def demo(
     target = Path(folder)
     if target.exists() and any(target.iterdir()) and not (target / "truth.json").exists():
         raise UsageError(f"{folder} is not empty and holds no demo; give a new folder.")
-    rows = run_demo(target, seed=seed, workers=workers, on_event=lambda text: typer.echo(text, err=True))
+    rows = run_demo(target, seed=seed, workers=workers, on_event=lambda text: talk.say(text))
     made = table.table(["photo", "status"], ["lat", "lon", "radius", "conf.", "error", "inside"])
     for row in rows:
         name = Path(row.photo).stem
@@ -33,7 +33,7 @@ def demo(
         place = f"{row.lat:.5f}", f"{row.lon:.5f}", table.length(row.radius_m)
         made.add_row(name, row.status, *place, f"{row.confidence:.2f}", error, inside)
     table.show(made, least=("inside", "status"))
-    typer.echo(f"The files are in {folder}. Now try:", err=True)
-    typer.echo(f"  geoloc locate {folder}/queries --index {folder}/index --explain", err=True)
-    typer.echo(f"  geoloc locate {folder}/elsewhere --index {folder}/index --format jsonl", err=True)
-    typer.echo(f"  geoloc index info {folder}/index", err=True)
+    talk.say(f"The files are in {folder}. Now try:")
+    talk.say(f"  geoloc locate {folder}/queries --index {folder}/index --explain")
+    talk.say(f"  geoloc locate {folder}/elsewhere --index {folder}/index --format jsonl")
+    talk.say(f"  geoloc index info {folder}/index")

@@ -9,7 +9,7 @@ import typer
 from geoloc_cli.cli import ablate as ablation
 from geoloc_cli.cli import calibrate as learning
 from geoloc_cli.cli import calibration as calibrations
-from geoloc_cli.cli import evaluate_run, options, scores
+from geoloc_cli.cli import evaluate_run, options, scores, talk
 from geoloc_cli.cli.reports import Reports
 from geoloc_cli.cli.table import printable
 from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
@@ -173,9 +173,9 @@ def evaluate(
     source = Source(dataset, root, photos, queries, truth if photos else None, poses)
     if predictions:
         _refuse(ctx, _RUNNING, "is for locating photos, and these predictions are there already")
-        scored = _scored(predictions, truth, source, named, how, quiet)
+        scored = _scored(predictions, truth, source, named, how)
         runs = [Evaluated(score.predictions, score) for score in scored]
-        comparisons = _compared(scored, how, quiet)
+        comparisons = _compared(scored, how)
         scores.write(runs, comparisons, format, ends=confidence is not None, published=reports.published)
         reports.write(runs, comparisons, how)
         return
@@ -240,7 +240,6 @@ def _scored(
     source: Source,
     columns: Mapping[Role, Mapping[str, str]],
     how: How,
-    quiet: bool,
 ) -> list[Score]:
     """Files against a truth: of a file, of a data set, or in the predictions themselves."""
     from geoloc_cli.evaluate.score import score_files
@@ -254,19 +253,18 @@ def _scored(
     else:
         true = read_truth(truth, columns["truth"]) if truth else None
     done = score_files(predictions, true, columns, how)
-    for scored in () if quiet else done:
+    for scored in done:
         for diagnosis in scored.diagnoses:
-            typer.echo(f"{printable(scored.predictions)}: {printable(diagnosis.sentence)}", err=True)
+            talk.say(f"{printable(scored.predictions)}: {printable(diagnosis.sentence)}")
     return done
 
 
-def _compared(done: Sequence[Score], how: How, quiet: bool) -> list[Comparison]:
+def _compared(done: Sequence[Score], how: How) -> list[Comparison]:
     """Each file against each other; where they cannot be compared, that is said, and the rest of the tables stands."""
     from geoloc_cli.evaluate.compared import compare
 
     try:
         return compare(done, how.sure)
     except UsageError as error:
-        if not quiet:
-            typer.echo(f"Not compared: {printable(str(error))}", err=True)
+        talk.say(f"Not compared: {printable(str(error))}")
         return []

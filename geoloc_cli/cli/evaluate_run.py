@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from geoloc_cli.cli import asking
+from geoloc_cli.cli import asking, talk
 from geoloc_cli.cli.progress import bar
 from geoloc_cli.cli.table import printable
 from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
@@ -62,14 +62,12 @@ def locate_and_score(wanted: Wanted, workers: int | None, quiet: bool) -> Finish
     from geoloc_cli.evaluate.whole_run import whole_run
 
     labelled = wanted.source.read(wanted.columns)
-    if not quiet:
-        for note in labelled.notes:
-            _say(note)
+    for note in labelled.notes:
+        _say(note)
     total = len(labelled.queries) + (0 if wanted.options.index or wanted.options.map else len(labelled.references))
     with bar(total, quiet) as shown:
         finished = whole_run(wanted, labelled, LocalPool(workers), shown.step)
-    if not quiet:
-        _tell(finished, wanted)
+    _tell(finished, wanted)
     return finished
 
 
@@ -98,7 +96,7 @@ def _tell(finished: Finished, wanted: Wanted) -> None:
 
 
 def _say(sentence: str) -> None:
-    typer.echo(printable(sentence), err=True)
+    talk.say(printable(sentence))
 
 
 def command() -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import typer
 
-from geoloc_cli.cli import html_map, options
+from geoloc_cli.cli import html_map, options, talk
 from geoloc_cli.cli.disclosing import DISCLOSE, POLICY, Discloser
 from geoloc_cli.cli.fixes import FixReader
 from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
@@ -98,9 +98,8 @@ def export(
         before = left_out.total()
         _write(form.write(taken, left_out, asked), out, form.file)
         written = len(taken) - (left_out.total() - before)
-    if not quiet:
-        why = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
-        typer.echo(f"{written} photos written{f'; left out: {why}' if why else ''}.", err=True)
+    why = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
+    talk.say(f"{written} photos written{f'; left out: {why}' if why else ''}.")
     if reader.bad:
         raise typer.Exit(EXIT_SOME_FAILED)
 

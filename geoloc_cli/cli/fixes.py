@@ -6,8 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-import typer
-
+from geoloc_cli.cli import talk
 from geoloc_cli.cli.table import printable
 from geoloc_cli.errors import UsageError
 from geoloc_cli.types import Failure, Fix
@@ -39,4 +38,4 @@ class FixReader:
 
     def _wrong(self, sentence: str) -> None:
         self.bad += 1
-        typer.echo(f"geoloc: {printable(sentence)}", err=True)
+        talk.warn(f"geoloc: {printable(sentence)}")

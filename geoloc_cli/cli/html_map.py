@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
+from geoloc_cli.cli import options, talk
+from geoloc_cli.cli.progress import bar
 from geoloc_cli.cli.table import printable
 from geoloc_cli.errors import UsageError
 from geoloc_cli.types import Failure, Fix
@@ -54,23 +56,31 @@ class Report:
             raise UsageError(f"{printable(path)} cannot be written, as its folder is not there; make the folder first.")
         self._tiles = tile_layer(tiles) if tiles is not None else None
         self._thumbnails = THUMBNAILS if thumbnails is None else thumbnails
-        self._workers = workers
+        self._workers, self._quiet = workers, quiet
         self._truth = read_truth(truth) if truth is not None else None
-        for note in self._truth.notes if self._truth and not quiet else ():
-            typer.echo(printable(note.sentence), err=True)
+        for note in self._truth.notes if self._truth else ():
+            talk.say(printable(note.sentence))
 
     def page(self, answers: Sequence[Fix | Failure]) -> bytes:
         """The file. Raises UsageError where the truth knows none of the photos."""
         from geoloc_cli.engine.local import LocalPool
         from geoloc_cli.export.html_map import document
 
-        return document(
-            answers,
-            truth=_true_places(answers, self._truth) if self._truth else None,
-            tiles=self._tiles,
-            thumbnails=self._thumbnails,
-            parallel_map=LocalPool(self._workers),
-        )
+        pool = LocalPool(self._workers)
+        with bar(0, self._quiet) as shown:
+
+            def counted(build: str, spec: dict[str, Any], items: Iterable[Any]) -> Iterator[Any]:
+                paths = list(items)
+                shown.expect("making small pictures", len(paths))
+                return options.counted(pool(build, spec, paths), lambda: shown.step("making small pictures", 1))
+
+            return document(
+                answers,
+                truth=_true_places(answers, self._truth) if self._truth else None,
+                tiles=self._tiles,
+                thumbnails=self._thumbnails,
+                parallel_map=counted,
+            )
 
     def write(self, answers: Sequence[Fix | Failure], path: str) -> None:
         """Writes the file, whole or not at all."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from geoloc_cli.cli import index_tune, narrow, options
+from geoloc_cli.cli import index_tune, narrow, options, talk
 from geoloc_cli.cli.progress import bar
 from geoloc_cli.cli.table import printable
 from geoloc_cli.errors import EXIT_SOME_FAILED, IndexDamaged, IndexMissing, UsageError
@@ -127,9 +127,8 @@ def take_photos(
             codes=codes_named(wanted.codes) if wanted.codes else None,
             progress=shown.step,
         )
-    if not quiet:
-        for line in _told(index, report):
-            typer.echo(line, err=True)
+    for line in _told(index, report):
+        talk.say(line)
     if not report.added + report.replaced + report.unchanged:
         raise UsageError(f"None of the {len(paths)} photos could be indexed; `geoloc inspect` says what each holds.")
     # A photo that says nowhere where it was taken is no failure; one that cannot be read is.
@@ -199,7 +198,7 @@ def remove(
     with IndexWriter(directory) as writer:
         missing = writer.remove(paths)
         writer.seal()
-    typer.echo(f"{directory}: {len(paths) - len(missing)} photos removed.", err=True)
+    talk.say(f"{directory}: {len(paths) - len(missing)} photos removed.")
     if missing:
         raise IndexMissing(
             f"{directory} holds no photo {printable(missing[0])!r} (nor {len(missing) - 1} others that were "
@@ -237,7 +236,7 @@ def compact(directory: str = _DIR, codes: str = options.CODES, augment: int = op
     Index.open(directory).close()
     with IndexWriter(directory, codes=codes_named(codes) if codes else None, augment=augment) as writer:
         freed = writer.compact()
-    typer.echo(f"{directory}: {freed / 1e6:.1f} MB freed.", err=True)
+    talk.say(f"{directory}: {freed / 1e6:.1f} MB freed.")
 
 
 @app.command("merge")
@@ -248,7 +247,7 @@ def merge(
     """Copy the photos of other indexes into this one."""
     from geoloc_cli.index.inspect import merge as copy
 
-    typer.echo(f"{directory}: {copy(directory, others)} photos copied.", err=True)
+    talk.say(f"{directory}: {copy(directory, others)} photos copied.")
 
 
 @app.command("export")

@@ -12,6 +12,7 @@ from geoloc_cli.cli import asking, explained, html_map, options, output
 from geoloc_cli.cli import calibration as calibrations
 from geoloc_cli.cli.disclosing import DISCLOSE, POLICY, Discloser
 from geoloc_cli.cli.progress import bar
+from geoloc_cli.cli.summary import Tally
 from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
 from geoloc_cli.types import Failure, Fix
 
@@ -119,7 +120,7 @@ def locate(
     done = Answered(resume, told=told_as)
     told_as.of_kept(done.answers.values(), resume, quiet)
     todo = [path for path in paths if path not in done.answers]
-    counts = {"ok": 0, "unlocated": 0, "error": 0}
+    tally = Tally()
     told: list[Fix | Failure] = []
     named = asking.with_neighbours(ctx, asking.priors_of(ctx, prior), searched)
     named = asking.with_contexts(named, told_as.by_context, quiet)
@@ -143,7 +144,7 @@ def locate(
         try:
             for exact in _as_sequence(answers, run, max_speed) if sequence else answers:
                 answer = told_as(exact)
-                counts[answer.status if isinstance(answer, Fix) else "error"] += 1
+                tally.add(answer)
                 writer.write(answer)
                 if page or evidence:
                     told.append(answer)
@@ -151,19 +152,15 @@ def locate(
             fresh.close()  # type: ignore[attr-defined]
             done.close()
             shown.stop()
-            if sum(counts.values()):  # a run that was refused before its first answer has nothing to print
+            if tally.photos:  # a run that was refused before its first answer has nothing to print
                 writer.close()
-            if not quiet:
-                asking.tell_of(panel)
+            asking.tell_of(panel)
     if page:
         page.write(told, report_file)
     if evidence:
         evidence.write(told, workers)
-    if not quiet:
-        summary = f"{counts['ok']} located, {counts['unlocated']} unlocated, {counts['error']} failed"
-        worth = f" Calibrated on {stored.told}." if stored else ""
-        typer.echo(f"{len(paths)} photos: {summary}.{worth}", err=True)
-    if counts["error"]:
+    tally.tell(f" Calibrated on {stored.told}." if stored else "")
+    if tally.failed:
         raise typer.Exit(EXIT_SOME_FAILED)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from geoloc_cli.cli import georeference as georeferencing
-from geoloc_cli.cli import options
+from geoloc_cli.cli import options, talk
 from geoloc_cli.cli.index import take_photos
 from geoloc_cli.cli.progress import bar
 from geoloc_cli.cli.table import printable
@@ -114,11 +114,10 @@ def import_(
     from geoloc_cli.pipeline.map import MapOptions
 
     found = read_poses(poses, photos)
-    if not quiet:
-        for line in found.left_out[:5]:
-            typer.echo(f"left out: {printable(line)}.", err=True)
-        if len(found.left_out) > 5:
-            typer.echo(f"left out: {len(found.left_out) - 5} more of {len(found.left_out)}.", err=True)
+    for line in found.left_out[:5]:
+        talk.say(f"left out: {printable(line)}.")
+    if len(found.left_out) > 5:
+        talk.say(f"left out: {len(found.left_out) - 5} more of {len(found.left_out)}.")
     paths = [photo.path for photo in found.photos]
     intrinsics = camera, focal_px, fov_deg
     index = str(index_of(Path(map)))
@@ -138,28 +137,26 @@ def _made(map: str, workers: int | None, how: MapOptions, quiet: bool, posed: di
     from geoloc_cli.pipeline.map import build_map
 
     with bar(0, quiet) as shown:
-        report = build_map(Path(map), LocalPool(workers), how, shown.step, posed)
-    if quiet:
-        return
+        report = build_map(Path(map), LocalPool(workers), how, shown.step, posed, shown.expect)
     parts = ", ".join(str(count) for count in report.registered) or "none"
     placed = report.photos - len(report.left_out)  # a photo may be in several parts
-    typer.echo(f"{map}: {placed} of {report.photos} photos in the map ({parts}).", err=True)
+    talk.say(f"{map}: {placed} of {report.photos} photos in the map ({parts}).")
     for rank, georeference in enumerate(report.georeferences):
         if georeference is None:
-            typer.echo(f"part {rank} is not on the Earth: {printable(reasons(Path(map))[rank] or '')}.", err=True)
+            talk.say(f"part {rank} is not on the Earth: {printable(reasons(Path(map))[rank] or '')}.")
             continue
         noise = f"{georeference.horizontal_m:.2f} m horizontally, {georeference.vertical_m:.2f} m vertically"
-        typer.echo(f"part {rank}: residuals of the positions {noise} (one axis, robust).", err=True)
+        talk.say(f"part {rank}: residuals of the positions {noise} (one axis, robust).")
         for path in georeference.outliers[:3]:
-            typer.echo(f"  the position of {printable(path)} is not believed", err=True)
+            talk.say(f"  the position of {printable(path)} is not believed")
         for note in georeference.notes:
-            typer.echo(f"  {note}", err=True)
+            talk.say(f"  {note}")
     for why in list(report.lost.values())[:5]:
-        typer.echo(f"not compared: {printable(why)}", err=True)
+        talk.say(f"not compared: {printable(why)}")
     if len(report.lost) > 5:
-        typer.echo(f"not compared: {len(report.lost) - 5} more of {len(report.lost)}.", err=True)
+        talk.say(f"not compared: {len(report.lost) - 5} more of {len(report.lost)}.")
     if report.left_out:
-        typer.echo(f"{len(report.left_out)} photos fit nowhere, such as {printable(report.left_out[0])}.", err=True)
+        talk.say(f"{len(report.left_out)} photos fit nowhere, such as {printable(report.left_out[0])}.")
 
 
 @app.command("info")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from geoloc_cli.cli import options, progress, table
+from geoloc_cli.cli import options, progress, table, talk
 from geoloc_cli.errors import WeightsMismatch, WeightsMissing
 
 if TYPE_CHECKING:
@@ -73,12 +73,10 @@ def pull_models(names: list[str] = _NAMES, offline: bool = options.OFFLINE, quie
     for model in [find(name) for name in names]:
         with progress.byte_bar(model.name, quiet) as step:
             done, fetched = pull(model, step)
-        if quiet:
-            continue
-        typer.echo(f"{model.name}: {'pulled' if fetched else 'here already'}, {_said(done)}", err=True)
+        talk.say(f"{model.name}: {'pulled' if fetched else 'here already'}, {_said(done)}")
         if model.commercial != "yes":
             use = "no commercial use" if model.commercial == "no" else "read it before commercial use"
-            typer.echo(f"{model.name}: its licence is {model.licence}; {use}.", err=True)
+            talk.say(f"{model.name}: its licence is {model.licence}; {use}.")
 
 
 def _said(done: Checked) -> str:
@@ -145,4 +143,4 @@ def add_model(
     from geoloc_cli.models.own import add
 
     made = add(name, kind, file, config)
-    typer.echo(f"{made.name}: added, SHA-256 {made.sha256}; --{made.kind} {made.name} uses it.", err=True)
+    talk.say(f"{made.name}: added, SHA-256 {made.sha256}; --{made.kind} {made.name} uses it.")

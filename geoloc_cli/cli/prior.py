@@ -8,6 +8,7 @@ from geoloc_cli.cli import asking, options, output
 from geoloc_cli.cli import calibration as calibrations
 from geoloc_cli.cli.disclosing import DISCLOSE, POLICY, Discloser
 from geoloc_cli.cli.progress import bar
+from geoloc_cli.cli.summary import Tally
 from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
 from geoloc_cli.types import Failure, Fix
 
@@ -65,26 +66,24 @@ def prior(
         raise UsageError(f"No photos were found in {', '.join(photos)}.")
     stored = calibrations.fitting(calibration, named)
     writer = output.writer(format, explain=False, priors=True)
-    answered = failed = 0
+    tally = Tally()
     with Panel(named, kept_in) as panel, bar(len(paths), quiet) as shown:
         answers = ask_photos(
             paths, panel, LocalPool(workers), kept_in, calibration=stored.calibration if stored else None
         )
         try:
             for answer in options.counted(answers, lambda: shown.step("asking", 1)):
-                answered += 1
-                failed += not isinstance(answer, Fix)
-                writer.write(told_as(answer))
+                told = told_as(answer)
+                tally.add(told)
+                writer.write(told)
         finally:
             answers.close()  # type: ignore[attr-defined]
             shown.stop()
-            if answered:  # a run that was refused before its first answer has nothing to print
+            if tally.photos:  # a run that was refused before its first answer has nothing to print
                 writer.close()
-            if not quiet:
-                asking.tell_of(panel)
-                if stored:
-                    typer.echo(f"Calibrated on {stored.told}.", err=True)
-    if failed:
+            asking.tell_of(panel)
+    tally.tell(f" Calibrated on {stored.told}." if stored else "")
+    if tally.failed:
         raise typer.Exit(EXIT_SOME_FAILED)
 
 

@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 import typer
 
-from geoloc_cli.cli import options, table
+from geoloc_cli.cli import options, table, talk
 from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
 
 
@@ -40,11 +40,10 @@ def scrub(
         if as_json:
             typer.echo(json.dumps(asdict(copy)))
         elif copy.error:
-            typer.echo(f"failed: {copy.error}", err=True)
+            talk.warn(f"failed: {copy.error}")
         elif not quiet:
             without = f" (without {', '.join(copy.left_out)})" if copy.left_out else ""
             typer.echo(f"{table.printable(os.fspath(copy.target or ''))}{table.printable(without)}")
-    if not quiet:
-        typer.echo(f"{done} copied without places{f'; {failed} failed' if failed else ''}.", err=True)
+    talk.say(f"{done} copied without places{f'; {failed} failed' if failed else ''}.")
     if failed:
         raise typer.Exit(EXIT_SOME_FAILED)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from geoloc_cli.cli import options, table
+from geoloc_cli.cli import options, table, talk
 from geoloc_cli.cli.disclosing import DISCLOSE, POLICY, Discloser
 from geoloc_cli.cli.fixes import FixReader
 from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
@@ -58,7 +58,7 @@ def tag(
     if restore:
         if fixes or not undo or undo == _NO_JOURNAL:
             raise UsageError("--restore reads a journal and no fixes; give --undo FILE --restore.")
-        _restore(undo, dry_run, quiet)
+        _restore(undo, dry_run)
         return
     if not fixes:
         raise UsageError("No fixes were given; name a file of `geoloc locate --format jsonl`, or - for stdin.")
@@ -89,8 +89,7 @@ def tag(
         for outcome in Tagger(asked, kept).tag_all(reader.answers([fixes])):
             counts[outcome.reason or "written" if outcome.what == "skipped" else outcome.what] += 1
             _tell(outcome, dry_run, as_json, quiet)
-    if not quiet:
-        _sum_up(counts, dry_run, journal)
+    _sum_up(counts, dry_run, journal)
     if counts["failed"] or reader.bad:
         raise typer.Exit(EXIT_SOME_FAILED)
 
@@ -107,7 +106,7 @@ def _tell(outcome: Outcome, dry_run: bool, as_json: bool, quiet: bool) -> None:
     if as_json:
         typer.echo(json.dumps(asdict(outcome)))
     elif outcome.what == "failed":
-        typer.echo(f"failed: {outcome.reason}", err=True)
+        talk.warn(f"failed: {outcome.reason}")
     elif outcome.what == "written" and outcome.tag and (dry_run or not quiet):
         said = outcome.tag
         parts = [f"{said.lat:.7f}, {said.lon:.7f}", f"68 % within {table.length(said.error_m)}", said.method]
@@ -119,8 +118,8 @@ def _tell(outcome: Outcome, dry_run: bool, as_json: bool, quiet: bool) -> None:
         verb = "would write" if dry_run else "wrote"
         typer.echo(f"{table.printable(outcome.photo)}: {verb} {'; '.join(parts)} to {table.printable(target)}")
     for note in outcome.notes:
-        if not quiet and not as_json:
-            typer.echo(f"{table.printable(outcome.photo)}: {note}.", err=True)
+        if not as_json:
+            talk.say(f"{table.printable(outcome.photo)}: {note}.")
 
 
 def _sum_up(counts: Counter[str], dry_run: bool, journal: str | None) -> None:
@@ -128,12 +127,12 @@ def _sum_up(counts: Counter[str], dry_run: bool, journal: str | None) -> None:
     parts = [f"{counts['written']} {'would be ' if dry_run else ''}tagged"]
     parts += [f"{number} skipped ({reason})" for reason, number in skipped.most_common()]
     parts += [f"{counts['failed']} failed"] if counts["failed"] else []
-    typer.echo("; ".join(parts) + ".", err=True)
+    talk.say("; ".join(parts) + ".")
     if counts["written"] and journal:
-        typer.echo(f"To put all back: geoloc tag --undo {table.printable(journal)} --restore", err=True)
+        talk.say(f"To put all back: geoloc tag --undo {table.printable(journal)} --restore")
 
 
-def _restore(journal: str, dry_run: bool, quiet: bool) -> None:
+def _restore(journal: str, dry_run: bool) -> None:
     from geoloc_cli.errors import NotWritable
     from geoloc_cli.photos.writing.replacing import read_journal
     from geoloc_cli.photos.writing.replacing import restore as put_back
@@ -145,11 +144,10 @@ def _restore(journal: str, dry_run: bool, quiet: bool) -> None:
             counts[put_back(change, dry_run=dry_run)] += 1
         except (NotWritable, OSError) as error:
             counts["failed"] += 1
-            typer.echo(f"failed: {error}", err=True)
-    if not quiet:
-        verb = "would be put back" if dry_run else "put back"
-        typer.echo(f"{counts[True]} {verb}; {counts[False]} were as before; {counts['failed']} failed.", err=True)
-        if torn:
-            typer.echo(f"{torn} torn lines of the journal are of changes that were not begun.", err=True)
+            talk.warn(f"failed: {error}")
+    verb = "would be put back" if dry_run else "put back"
+    talk.say(f"{counts[True]} {verb}; {counts[False]} were as before; {counts['failed']} failed.")
+    if torn:
+        talk.say(f"{torn} torn lines of the journal are of changes that were not begun.")
     if counts["failed"]:
         raise typer.Exit(EXIT_SOME_FAILED)

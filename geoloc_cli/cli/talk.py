@@ -1,7 +1,7 @@
 """What the program says beside its data: sentences on stderr for a person, and events for whoever keeps a log.
 
-Events go through the standard library's logging, under `geoloc_cli`. No event holds a place: a log may be
-shown to people who may not know where photos were taken.
+Events go through the standard library's logging, under `geoloc_cli`. No event of a
+photo holds its place: a log may be shown to people who may not know where photos were taken.
 """
 
 from __future__ import annotations
@@ -53,11 +53,23 @@ def is_quiet() -> bool:
     return _state.quiet or _state.log == _STDERR
 
 
+def is_verbose() -> bool:
+    """Whether a person wants to read of each photo."""
+    return _state.verbose > 0
+
+
 def say(sentence: str, **fields: Any) -> None:
     """One sentence on stderr, unless quiet, and as an event in the log; fields: as of `event`."""
     if not is_quiet():
         typer.echo(sentence, err=True)
     event(fields.pop("name", "note"), sentence, told=True, **fields)
+
+
+def warn(sentence: str) -> None:
+    """One sentence that is said even where it is quiet: what was asked for is not all that comes."""
+    if _state.log != _STDERR:
+        typer.echo(sentence, err=True)
+    event("note", sentence, level="warning", told=True)
 
 
 def fail(sentence: str) -> None:
@@ -128,7 +140,7 @@ def _set_log(ctx: typer.Context, wanted: str | None) -> str | None:
     if wanted and not ctx.resilient_parsing:
         _state.log = wanted
         _listen()
-        event("start", "geoloc begins", data={"command": ["geoloc", *sys.argv[1:]]})
+        event("start", "geoloc begins", data={"command": ["geoloc", *sys.argv[1:]]}, told=True)
     return wanted
 
 

@@ -91,12 +91,15 @@ def build_map(
     options: MapOptions | None = None,
     tell: Tell | None = None,
     posed: Mapping[str, PosedPhoto] | None = None,
+    expect: Tell | None = None,
 ) -> MapReport:
     """Maps the photographs of the index in `folder`; raises UsageError where there is nothing to be mapped.
 
     posed: poses of all of them, by path, where they are known: points are triangulated, and no pose is changed.
+    tell, expect: progress: a stage and how many more are done of it, and before that of how many.
     """
     options, tell = options or MapOptions(), tell or (lambda stage, done: None)
+    expect = expect or (lambda stage, total: None)
     options.check()
     work = folder / "work"
     work.mkdir(exist_ok=True)
@@ -120,10 +123,12 @@ def build_map(
                 f"The matcher '{matcher.name}' compares pictures, and no two of those to be compared can be read: "
                 f"{next(iter(lost.values())).rstrip('.')}; or take the matcher mutual-nn."
             )
+        expect("matching", len(pairs))
         matches = _matched(folder, work, photos, pairs, matcher, parallel_map, tell)
         cameras = {photo.path: (posed[photo.path].camera if posed else None) or photo.camera for photo in photos}
         keys = lens_keys(cameras, options.share)
         mapped = [map_photo(index, photo, cameras[photo.path], keys[photo.path]) for photo in photos]
+        expect("mapping", len(photos))
         tell("mapping", 0)
         database = work / "database.db"
         listed, held, guessed = colmap.write_database(database, mapped, matches)
