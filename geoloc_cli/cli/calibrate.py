@@ -79,9 +79,9 @@ class Labelled:
 
 
 def calibrate(
-    labelled: Labelled, asked: Asked, chosen: str | None, format: str, workers: int | None, quiet: bool
+    labelled: Labelled, asked: Asked, chosen: str | None, format: str, workers: int | None, quiet: bool, dry_run: bool
 ) -> None:
-    """chosen: what `--calibration` says."""
+    """chosen: what `--calibration` says; dry_run: it is shown, and not stored."""
     from geoloc_cli.engine.local import LocalPool
     from geoloc_cli.evaluate.crossfit import learn
     from geoloc_cli.evaluate.labelled import labelled_photos
@@ -101,12 +101,14 @@ def calibrate(
             shown.stop()
     learned = learn(seen)
     command = _command(labelled, way)
-    stored = _store(command, true, way, learned, chosen)
+    stored = None if dry_run else _store(command, true, way, learned, chosen)
     if format == "json":
         typer.echo(json.dumps({"rows": [_as_json(row) for row in learned.rows], "stored": stored}))
     else:
         _show(learned)
     told = f"Stored in {stored}." if stored else "Not stored: give --calibration FILE to keep it."
+    if dry_run:
+        told = f"Would be stored in {calibration.file_of(chosen, way.index) or 'no file, as none is named'}."
     talk.say(table.printable(f"{len(true)} labelled photos. {told}"))
 
 

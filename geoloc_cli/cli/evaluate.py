@@ -132,6 +132,7 @@ def evaluate(
     cache: str = options.CACHE,
     offline: bool = options.OFFLINE,
     workers: int = options.WORKERS,
+    dry_run: bool = typer.Option(False, "--dry-run", help="With --calibrate: show what is learned, and store nothing."),
     quiet: bool = options.QUIET,
 ) -> None:
     """Measure predictions against the truth, or locate the photos of a data set and measure that: the field's tables.
@@ -159,8 +160,9 @@ def evaluate(
         _refuse(ctx, _SCORING, "has no meaning with --calibrate")
         options_of = learning.Asked(index, map, pose, tuple(prior), rerank, retriever, matcher, solver, top_k, cache)
         labelled = learning.Labelled(calibrate, truth, parse_columns(columns)["truth"])
-        learning.calibrate(labelled, options_of, calibration, format, workers, quiet)
+        learning.calibrate(labelled, options_of, calibration, format, workers, quiet, dry_run)
         return
+    _refuse(ctx, ("dry_run",), "goes with --calibrate, which stores what it learns")
     scores.check(format)
     if reproduce is not None:
         evaluate_run.again(reproduce, out, workers, cache, format, quiet)

@@ -18,18 +18,18 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "geoloc prior": (
         "geoloc prior photos/ --prior exif",
-        "geoloc prior photo.jpg --prior near=48.85,2.35,5km --prior daylight",
+        "geoloc prior photo.jpg --prior near=48.85,2.35,5km --prior clock",
     ),
     "geoloc export": (
         "geoloc export fixes.jsonl --to kml --out fixes.kml",
         "geoloc export fixes.jsonl --to gpx --min-confidence 0.9 --out fixes.gpx",
-        "geoloc export fixes.jsonl --to html --out map.html",
+        "geoloc export fixes.jsonl --to html --out map.html --dry-run",
     ),
     "geoloc evaluate": (
         "geoloc evaluate fixes.jsonl --truth truth.csv",
         "geoloc evaluate ours.jsonl theirs.csv --truth truth.csv --format markdown",
         "geoloc evaluate --photos photos/ --queries queries.txt --prior exif",
-        "geoloc evaluate --calibrate labelled/ --index indexes/city",
+        "geoloc evaluate --calibrate labelled/ --index indexes/city --dry-run",
     ),
     "geoloc inspect": ("geoloc inspect photo.jpg", "geoloc inspect photos/ --json"),
     "geoloc tag": (
@@ -38,7 +38,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "geoloc tag --undo fixes.jsonl.undo.jsonl --restore",
     ),
     "geoloc scrub": (
-        "geoloc scrub photos/ --out clean/",
+        "geoloc scrub photos/ --out clean/ --dry-run",
         "geoloc scrub photos/ --out clean/ --no-maker-notes",
     ),
     "geoloc demo": ("geoloc demo", "geoloc demo /tmp/town --seed 7"),
@@ -60,12 +60,12 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "geoloc index build photos/ --index indexes/city --descriptor megaloc --features aliked",
     ),
     "geoloc index add": (
-        "geoloc index add new/ --index indexes/city",
+        "geoloc index add new/ --index indexes/city --dry-run",
         "geoloc index add new/ --index indexes/city",
     ),
     "geoloc index info": ("geoloc index info indexes/city", "geoloc index info indexes/city --json"),
     "geoloc index remove": (
-        "geoloc index remove indexes/city photos/a.jpg",
+        "geoloc index remove indexes/city photos/a.jpg --dry-run",
         "geoloc index remove indexes/city - < unwanted.txt",
     ),
     "geoloc index verify": ("geoloc index verify indexes/city", "geoloc index verify indexes/city --json"),
@@ -74,7 +74,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "geoloc index compact indexes/city --codes rabitq",
     ),
     "geoloc index merge": (
-        "geoloc index merge indexes/city indexes/north indexes/south",
+        "geoloc index merge indexes/city indexes/north indexes/south --dry-run",
         "geoloc index merge indexes/city indexes/north",
     ),
     "geoloc index export": (
@@ -97,12 +97,12 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "geoloc map export maps/city --to ply --out points.ply",
     ),
     "geoloc map georeference": (
-        "geoloc map georeference maps/city --gcp gcp_list.txt",
+        "geoloc map georeference maps/city --gcp gcp_list.txt --dry-run",
         "geoloc map georeference maps/city --positions rtk.csv",
     ),
     "geoloc models": ("geoloc models list", "geoloc models pull megaloc"),
     "geoloc models list": ("geoloc models list", "geoloc models list --json"),
-    "geoloc models pull": ("geoloc models pull megaloc", "geoloc models pull megaloc aliked-n16"),
+    "geoloc models pull": ("geoloc models pull megaloc --dry-run", "geoloc models pull megaloc aliked-n16"),
     "geoloc models verify": ("geoloc models verify", "geoloc models verify megaloc"),
     "geoloc models path": ("geoloc models path megaloc", 'ls -l "$(geoloc models path megaloc)"'),
     "geoloc models add": (

@@ -58,6 +58,7 @@ def export(
     disclose: str = DISCLOSE,
     disclose_policy: str = POLICY,
     workers: int = options.WORKERS,
+    dry_run: bool = options.DRY_RUN,
     quiet: bool = options.QUIET,
 ) -> None:
     """Write the places of photos for maps, spreadsheets and photogrammetry, or as a map in one HTML file.
@@ -90,16 +91,20 @@ def export(
     if form is None:
         made = html_map.Report(tiles, truth, small, workers, quiet)
         all_of_it = list(sure_enough(answers, left_out, min_confidence=min_confidence, stages=stage))
-        _write(made.page(all_of_it), out)
+        if not dry_run:
+            _write(made.page(all_of_it), out)
         written = len(all_of_it)
     else:
         asked = Asked(shapes, map, said or CameraOverride())
         taken = chosen(answers, left_out, min_confidence=min_confidence, stages=stage, placed=form.placed)
         before = left_out.total()
-        _write(form.write(taken, left_out, asked), out, form.file)
+        content = form.write(taken, left_out, asked)
+        if not dry_run:
+            _write(content, out, form.file)
         written = len(taken) - (left_out.total() - before)
     why = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
-    talk.say(f"{written} photos written{f'; left out: {why}' if why else ''}.")
+    done = f"would be written to {out or 'standard output'}" if dry_run else "written"
+    talk.say(f"{written} photos {done}{f'; left out: {why}' if why else ''}.")
     if reader.bad:
         raise typer.Exit(EXIT_SOME_FAILED)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from geoloc_cli.cli import options
+from geoloc_cli.cli import options, talk
 from geoloc_cli.cli.table import printable
 from geoloc_cli.errors import UsageError
 
@@ -33,6 +33,7 @@ def georeference(
         False, "--adjust", help="Bend the map to its control points too, which straightens it, and is not to be undone."
     ),
     positions: str = options.POSITIONS,
+    dry_run: bool = options.DRY_RUN,
     as_json: bool = options.JSON,
 ) -> None:
     """Fit a map to the Earth anew, and say how well it fits and how sure that is."""
@@ -43,7 +44,7 @@ def georeference(
         raise UsageError("--adjust bends a map to control points; give them by --gcp FILE.")
     stated = read_positions(positions) if positions else None
     file = Path(gcp) if gcp else None
-    answers = georeference_map(Path(directory), stated, file, _deviations(gcp_std), adjust=adjust)
+    answers = georeference_map(Path(directory), stated, file, _deviations(gcp_std), adjust=adjust, dry_run=dry_run)
     if as_json:
         typer.echo(json.dumps([_record(answer) for answer in answers], indent=2))
         return
@@ -52,6 +53,8 @@ def georeference(
             typer.echo(f"part {part} is not on the Earth: {printable(answer.reason or '')}.")
         else:
             _tell(part, answer, answer.georeference)
+    if dry_run:
+        talk.say(f"{printable(directory)} is as it was.")
 
 
 def _deviations(text: str) -> tuple[float, float]:

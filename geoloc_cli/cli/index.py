@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -50,12 +50,16 @@ def build(
     cache: str = options.CACHE,
     offline: bool = options.OFFLINE,
     workers: int = options.WORKERS,
+    dry_run: bool = options.DRY_RUN,
     quiet: bool = options.QUIET,
 ) -> None:
     """Make an index of geotagged photos, or finish an interrupted one.
 
     Photos that are in the index already, and have not changed, are not done again.
     """
+    if dry_run:
+        _foresee(photos, index, exclude_list, positions)
+        return
     intrinsics = camera, focal_px, fov_deg
     wanted = options.Described(features, descriptor, dim, whiten, codes, scales=scales, flip=flip, augment=augment)
     if not take_photos(photos, index, exclude_list, positions, intrinsics, cache, workers, quiet, wanted=wanted):
@@ -74,12 +78,16 @@ def add(
     cache: str = options.CACHE,
     offline: bool = options.OFFLINE,
     workers: int = options.WORKERS,
+    dry_run: bool = options.DRY_RUN,
     quiet: bool = options.QUIET,
 ) -> None:
     """Add photos to an index; changed ones replace their old selves."""
     from geoloc_cli.index.reader import Index
 
     Index.open(index).close()
+    if dry_run:
+        _foresee(photos, index, exclude_list, positions)
+        return
     intrinsics = camera, focal_px, fov_deg
     if not take_photos(photos, index, exclude_list, positions, intrinsics, cache, workers, quiet):
         raise typer.Exit(EXIT_SOME_FAILED)
@@ -135,6 +143,24 @@ def take_photos(
     return all(code in ("no_position", "too_few_features") for _, code, _ in report.left_out)
 
 
+def _foresee(photos: list[str], index: str, exclude_list: str | None, positions: str | None) -> None:
+    """Says what a build would take. Raises typer.Exit where a photo could not be read."""
+    from geoloc_cli.photos.positions import read_positions
+    from geoloc_cli.pipeline.foreseen import foresee
+
+    stated = read_positions(positions) if positions else None
+    found = foresee(index, options.photos_of(photos, exclude_list), stated)
+    for verb, paths in (("add", found.added), ("replace", found.replaced)):
+        for path in paths:
+            typer.echo(f"would {verb} {printable(path)}")
+    counts = f"{len(found.added)} would be added, {len(found.replaced)} replaced, {len(found.unchanged)} unchanged"
+    talk.say(f"{index}: {counts}.")
+    for line in _left_out(found.left_out):
+        talk.say(line)
+    if not all(code == "no_position" for _, code, _ in found.left_out):
+        raise typer.Exit(EXIT_SOME_FAILED)
+
+
 def _told(index: str, report: BuildReport) -> Iterator[str]:
     total = report.added + report.replaced + report.unchanged
     rate = (report.added + report.replaced) / report.seconds
@@ -142,8 +168,13 @@ def _told(index: str, report: BuildReport) -> Iterator[str]:
         f"{index}: {total} photos ({report.added} added, {report.replaced} replaced, {report.unchanged} unchanged), "
         f"{report.bytes / 1e6:.0f} MB, {report.seconds:.1f} s ({rate:.1f} photos/s)."
     )
+    yield from _left_out(report.left_out)
+
+
+def _left_out(photos: Iterable[tuple[str, str, str]]) -> Iterator[str]:
+    """A few sentences of each reason."""
     by_code: dict[str, list[tuple[str, str]]] = {}
-    for path, code, message in report.left_out:
+    for path, code, message in photos:
         by_code.setdefault(code, []).append((path, message))
     for code, faults in sorted(by_code.items()):
         yield f"{len(faults)} left out, {code}:"
@@ -187,18 +218,24 @@ def info(directory: str = _DIR, as_json: bool = options.JSON) -> None:
 def remove(
     directory: str = _DIR,
     photos: list[str] = typer.Argument(..., metavar="PHOTOS...", help="Paths as the index knows them, or - for stdin."),
+    dry_run: bool = options.DRY_RUN,
 ) -> None:
     """Take photos out of an index; `compact` gives their room back."""
     from geoloc_cli.index.reader import Index
     from geoloc_cli.index.writer import IndexWriter
     from geoloc_cli.photos.scan import find_photos
 
-    Index.open(directory).close()
+    with Index.open(directory) as index:
+        known = {photo.path for photo in index.all_photos()} if dry_run else set()
     paths = list(find_photos(photos, stdin=sys.stdin.buffer)) if photos == ["-"] else photos
-    with IndexWriter(directory) as writer:
-        missing = writer.remove(paths)
-        writer.seal()
-    talk.say(f"{directory}: {len(paths) - len(missing)} photos removed.")
+    if dry_run:
+        missing = [path for path in paths if path not in known]
+        talk.say(f"{directory}: {len(known.intersection(paths))} photos would be removed.")
+    else:
+        with IndexWriter(directory) as writer:
+            missing = writer.remove(paths)
+            writer.seal()
+        talk.say(f"{directory}: {len(paths) - len(missing)} photos removed.")
     if missing:
         raise IndexMissing(
             f"{directory} holds no photo {printable(missing[0])!r} (nor {len(missing) - 1} others that were "
@@ -243,11 +280,13 @@ def compact(directory: str = _DIR, codes: str = options.CODES, augment: int = op
 def merge(
     directory: str = _DIR,
     others: list[str] = typer.Argument(..., metavar="OTHERS...", help="Indexes of the same vocabulary."),
+    dry_run: bool = options.DRY_RUN,
 ) -> None:
     """Copy the photos of other indexes into this one."""
     from geoloc_cli.index.inspect import merge as copy
 
-    talk.say(f"{directory}: {copy(directory, others)} photos copied.")
+    count = copy(directory, others, dry_run=dry_run)
+    talk.say(f"{directory}: {count} photos {'would be ' if dry_run else ''}copied.")
 
 
 @app.command("export")

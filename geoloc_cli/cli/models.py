@@ -12,6 +12,7 @@ from geoloc_cli.cli import options, progress, table, talk
 from geoloc_cli.errors import WeightsMismatch, WeightsMissing
 
 if TYPE_CHECKING:
+    from geoloc_cli.models.catalogue import Model
     from geoloc_cli.models.listing import Listed
     from geoloc_cli.models.pull import Checked
 
@@ -62,7 +63,12 @@ def _ready(row: Listed) -> str:
 
 
 @app.command("pull")
-def pull_models(names: list[str] = _NAMES, offline: bool = options.OFFLINE, quiet: bool = options.QUIET) -> None:
+def pull_models(
+    names: list[str] = _NAMES,
+    dry_run: bool = options.DRY_RUN,
+    offline: bool = options.OFFLINE,
+    quiet: bool = options.QUIET,
+) -> None:
     """Bring models to this machine: continued where an earlier pull stopped, and verified.
 
     What is here and sound is not fetched again.
@@ -70,13 +76,33 @@ def pull_models(names: list[str] = _NAMES, offline: bool = options.OFFLINE, quie
     from geoloc_cli.models.catalogue import find
     from geoloc_cli.models.pull import pull
 
-    for model in [find(name) for name in names]:
+    models = [find(name) for name in names]
+    if dry_run:
+        for model in models:
+            typer.echo(f"{model.name}: {_foreseen(model)}")
+        return
+    for model in models:
         with progress.byte_bar(model.name, quiet) as step:
             done, fetched = pull(model, step)
         talk.say(f"{model.name}: {'pulled' if fetched else 'here already'}, {_said(done)}")
         if model.commercial != "yes":
             use = "no commercial use" if model.commercial == "no" else "read it before commercial use"
             talk.say(f"{model.name}: its licence is {model.licence}; {use}.")
+
+
+def _foreseen(model: Model) -> str:
+    """What a pull would do, without opening a connection."""
+    from geoloc_cli.models.places import models_folder
+    from geoloc_cli.models.pull import check
+
+    here = check(model)
+    if here.path and here.state != "damaged":
+        return f"here already, {table.printable(str(here.path))}"
+    if not model.pulled:
+        return f"nobody serves its file for programs; download it from {model.source}"
+    size = "a file of unknown size" if model.size_bytes is None else f"{model.size_bytes / 1e6:.1f} MB"
+    whence = model.url or f"the hub's {model.hub}, {model.hub_file}"
+    return f"would fetch {size} from {whence} to {models_folder()}; its licence is {model.licence}"
 
 
 def _said(done: Checked) -> str:
@@ -135,6 +161,7 @@ def add_model(
     config: Path = typer.Option(
         ..., "--config", metavar="FILE", help="TOML: its backend, and its options, licence and the like."
     ),
+    dry_run: bool = options.DRY_RUN,
 ) -> None:
     """Add a model of your own, from a file of weights and a few lines of TOML.
 
@@ -142,5 +169,8 @@ def add_model(
     """
     from geoloc_cli.models.own import add
 
-    made = add(name, kind, file, config)
-    talk.say(f"{made.name}: added, SHA-256 {made.sha256}; --{made.kind} {made.name} uses it.")
+    made = add(name, kind, file, config, dry_run=dry_run)
+    if dry_run:
+        talk.say(f"{made.name}: would be added as {made.file}; --{made.kind} {made.name} would use it.")
+    else:
+        talk.say(f"{made.name}: added, SHA-256 {made.sha256}; --{made.kind} {made.name} uses it.")

@@ -118,6 +118,7 @@ CACHE: Any = typer.Option(
     None, "--cache", metavar="DIR", help="Keep features and models' answers here, and find none twice; none: nowhere."
 )
 QUIET: Any = talk.QUIET
+DRY_RUN: Any = typer.Option(False, "--dry-run", help="Say what would be done, and write nothing.")
 
 
 def _offline(wanted: bool) -> bool:

@@ -22,6 +22,7 @@ def scrub(
     ),
     exclude_list: str = options.EXCLUDE,
     as_json: bool = typer.Option(False, "--json", help="One JSON object a photo instead of a line."),
+    dry_run: bool = options.DRY_RUN,
     quiet: bool = options.QUIET,
 ) -> None:
     """Copy photographs without the places in their EXIF, XMP and IPTC; the pictures stay as they are.
@@ -35,15 +36,16 @@ def scrub(
     if not paths:
         raise UsageError(f"No photos were found in {', '.join(photos)}.")
     done = failed = 0
-    for copy in copies(paths, out, maker_notes=maker_notes):
+    for copy in copies(paths, out, maker_notes=maker_notes, dry_run=dry_run):
         done, failed = done + (copy.error is None), failed + (copy.error is not None)
         if as_json:
             typer.echo(json.dumps(asdict(copy)))
         elif copy.error:
             talk.warn(f"failed: {copy.error}")
-        elif not quiet:
-            without = f" (without {', '.join(copy.left_out)})" if copy.left_out else ""
-            typer.echo(f"{table.printable(os.fspath(copy.target or ''))}{table.printable(without)}")
-    talk.say(f"{done} copied without places{f'; {failed} failed' if failed else ''}.")
+        elif dry_run or not quiet:
+            without = table.printable(f" (without {', '.join(copy.left_out)})" if copy.left_out else "")
+            typer.echo(f"{'would write ' if dry_run else ''}{table.printable(os.fspath(copy.target or ''))}{without}")
+    verb = "would be copied" if dry_run else "copied"
+    talk.say(f"{done} {verb} without places{f'; {failed} failed' if failed else ''}.")
     if failed:
         raise typer.Exit(EXIT_SOME_FAILED)

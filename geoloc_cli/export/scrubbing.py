@@ -29,18 +29,22 @@ class Copy:
     error: str | None = None
 
 
-def copies(photos: Sequence[str], folder: str, *, maker_notes: bool = True) -> Iterator[Copy]:
-    """Copies photos into a folder, below it as they lie below the folder that they share."""
+def copies(photos: Sequence[str], folder: str, *, maker_notes: bool = True, dry_run: bool = False) -> Iterator[Copy]:
+    """Copies photos into a folder, below it as they lie below the folder that they share.
+
+    dry_run: makes the copies in memory alone, to say what would be left out of them.
+    """
     whole = [os.path.abspath(photo) for photo in photos]
     shared = os.path.commonpath([os.path.dirname(path) for path in whole])
     try:
-        Path(folder).mkdir(parents=True, exist_ok=True)
+        if not dry_run:
+            Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"--out {shown(folder)} cannot be made ({error.strerror}); name another folder.") from error
     for photo, path in zip(photos, whole, strict=True):
         target = os.path.join(folder, os.path.relpath(path, shared))
         try:
-            yield Copy(photo, target, _copy(photo, Path(target), maker_notes))
+            yield Copy(photo, target, _copy(photo, Path(target), maker_notes, dry_run))
         except PhotoError as error:
             yield Copy(photo, error=str(error))
         except OSError as error:
@@ -48,7 +52,7 @@ def copies(photos: Sequence[str], folder: str, *, maker_notes: bool = True) -> I
             yield Copy(photo, error=sentence)
 
 
-def _copy(photo: str, target: Path, maker_notes: bool) -> tuple[str, ...]:
+def _copy(photo: str, target: Path, maker_notes: bool, dry_run: bool) -> tuple[str, ...]:
     if target.exists():
         raise NotWritable(f"{shown(str(target))} exists already; give an empty folder to --out.")
     with open_picture(photo) as picture:
@@ -57,6 +61,8 @@ def _copy(photo: str, target: Path, maker_notes: bool) -> tuple[str, ...]:
         made = scrubbed(photo, kind, Path(photo).read_bytes(), maker_notes=maker_notes)
     except Tangled as error:
         raise NotWritable(f"{shown(photo)} was not copied: {error}; make a copy of its pixels alone.") from error
+    if dry_run:
+        return made.left_out
     with room(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
         replace(target, None, made.data)

@@ -103,10 +103,10 @@ def _file_fault(home: Path, name: str, size_bytes: int, sha256: str) -> str | No
         return f"{home / name} cannot be read ({error.strerror})"
 
 
-def merge(folder: str | Path, others: list[str]) -> int:
+def merge(folder: str | Path, others: list[str], *, dry_run: bool = False) -> int:
     """Copies the photos of other indexes into one; returns their number. All must share describer and vocabulary.
 
-    Raises IndexMismatch otherwise: vectors of different vocabularies cannot be compared.
+    dry_run: only counts them. Raises IndexMismatch otherwise: vectors of different vocabularies cannot be compared.
     """
     with Index.open(folder) as target:
         describer, state = target.manifest.describer, target.state_sha256()
@@ -120,6 +120,11 @@ def merge(folder: str | Path, others: list[str]) -> int:
                     f"add its photos instead: `geoloc index add PHOTOS --index {folder}`."
                 )
     copied = 0
+    if dry_run:
+        for other in others:
+            with Index.open(other) as source:
+                copied += len(source.all_photos())
+        return copied
     with IndexWriter(folder) as writer:
         for other in others:
             with Index.open(other) as source:

@@ -19,10 +19,11 @@ _NETWORKS = (".onnx",)
 _DEFAULTS = {"summary": "a model of your own", "licence": "not stated", "commercial": "ask"}
 
 
-def add(name: str, kind: str, file: Path, config: Path) -> Model:
+def add(name: str, kind: str, file: Path, config: Path, *, dry_run: bool = False) -> Model:
     """Copies the file into the folder of models, and writes the model's entry with its SHA-256.
 
     config: the keys of an entry (`models/catalogue.py`) but for name, kind, file, size and hash.
+    dry_run: all is checked, and nothing copied; the entry is without size and hash.
     Raises UsageError or ConfigError where the name is taken or the entry is wrong, what the registry raises of its
     backend and options, WeightsMismatch where the file holds anything but numbers, and DiskFull.
     """
@@ -45,6 +46,8 @@ def add(name: str, kind: str, file: Path, config: Path) -> Model:
     except OSError as error:
         raise WeightsMissing(f"{file} cannot be read ({error.strerror}); name the file of the weights.") from error
     _readable(file, data, owner)
+    if dry_run:
+        return made
     folder = models_folder()
     with room(folder):
         folder.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ from geoloc_cli.index.rows import NewPhoto
 from geoloc_cli.photos.exif import read_photo
 from geoloc_cli.photos.intrinsics import CameraOverride
 from geoloc_cli.pipeline.describer import build_describer
-from geoloc_cli.types import Camera, Failure, Position
+from geoloc_cli.types import Camera, Failure, Photo, Position
 
 _BLOCK = 1 << 20
 
@@ -39,13 +39,7 @@ def build_extractor(spec: dict[str, Any]) -> Callable[[Item], NewPhoto | Failure
             sha256, size_bytes, mtime_ns = fingerprint(path)
             photo = read_photo(path)
             photo = override.apply(photo) if override else photo
-            position = stated or photo.position
-            if position is None and spec.get("placed", True):
-                why = f" ({photo.notes[0].rstrip('.')})" if photo.notes else ""
-                raise NoPosition(
-                    f"'{path}' says nowhere where it was taken{why}; state its position in a file and pass it with "
-                    "--positions."
-                )
+            position = position_of(photo, stated, placed=spec.get("placed", True))
             local = describer.describe(describer.decode(path, look), look)
         except PhotoError as error:
             return Failure(path, error.code, str(error))
@@ -64,6 +58,18 @@ def build_extractor(spec: dict[str, Any]) -> Callable[[Item], NewPhoto | Failure
         )
 
     return extract
+
+
+def position_of(photo: Photo, stated: Position | None, *, placed: bool) -> Position | None:
+    """The stated position, else the photo's own; placed: raises NoPosition where there is neither."""
+    position = stated or photo.position
+    if position is None and placed:
+        why = f" ({photo.notes[0].rstrip('.')})" if photo.notes else ""
+        raise NoPosition(
+            f"'{photo.path}' says nowhere where it was taken{why}; state its position in a file and pass it with "
+            "--positions."
+        )
+    return position
 
 
 def override_of(stated: dict[str, Any] | None) -> CameraOverride | None:

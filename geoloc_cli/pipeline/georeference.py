@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+import tempfile
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
@@ -67,11 +68,13 @@ def georeference_map(
     gcp_std_m: tuple[float, float],
     *,
     adjust: bool = False,
+    dry_run: bool = False,
 ) -> list[Placed]:
     """Fits every component of a map anew and writes it; positions win over those of its index.
 
     gcp: a file as `maps/gcp.py` reads it; gcp_std_m: the horizontal and the vertical standard deviation of its points.
     adjust: not only lays the map over its control points, but bends it to them, which is not to be undone.
+    dry_run: the map stays as it is, and an adjusted one is made elsewhere and thrown away.
     Raises MapMissing, MapDamaged, or UsageError where the control points are of another place, or too few.
     """
     points = [] if gcp is None else read_gcp(gcp)
@@ -98,10 +101,14 @@ def georeference_map(
     sparse = None
     if adjust:
         held = {photo.path for photo in photos if photo.camera and photo.camera.focal_std == 0.0}
-        sparse = _room_for(folder)
+        sparse = Path(tempfile.mkdtemp(prefix="geoloc-")) if dry_run else _room_for(folder)
         for part, (component, found) in enumerate(zip(components, seen, strict=True)):
             source, target = model_of(folder, part), sparse / str(part)
             answers[part] = adjusted_part(source, target, component.model, answers[part], given, found, held, attitudes)
+    if dry_run:
+        if sparse is not None:
+            shutil.rmtree(sparse)
+        return answers
     facts = {key: value for key, value in read_manifest(folder).items() if key not in _OF_THE_FILES}
     facts["control_points"] = [
         {"component": i, **dataclasses.asdict(c)} for i, answer in enumerate(answers) for c in answer.controls

@@ -149,6 +149,9 @@ def test_a_prior_alone_is_calibrated_from_a_table_and_recorded_answers_without_a
     assert "Not stored: give --calibration FILE to keep it." in said
     assert "prior vlm-replay?file=answers.jsonl" in shown
     assert "100.0 %" in shown
+    code, again, said = geoloc(*command, "--calibration", str(file), "--dry-run")
+    assert (code, again, file.exists()) == (0, shown, False)
+    assert f"Would be stored in {file}." in said
     code, _, said = geoloc(*command, "--calibration", str(file))
     assert code == 0, said
     kept = json.loads(file.read_text())

@@ -118,7 +118,11 @@ def test_stated_positions_win_over_the_maps_own(town: SmallTown, folder: Path, t
     stated = tmp_path / "positions.csv"
     rows = [f"{Path(p.path).name},{p.lat:.9f},{p.lon:.9f},{p.alt_m:.3f},0.1" for p in town.photos]
     stated.write_text("path,lat,lon,alt_m,radius_m\n" + "\n".join(rows) + "\n")
+    before = {path: path.read_bytes() for path in folder.rglob("*.json")}
+    tried = geoloc("map", "georeference", str(folder), "--positions", str(stated), "--json", "--dry-run")
+    assert {path: path.read_bytes() for path in folder.rglob("*.json")} == before
     done = geoloc("map", "georeference", str(folder), "--positions", str(stated), "--json")
+    assert tried.stdout == done.stdout
     part = json.loads(done.stdout)[0]
     assert np.abs(away_m(folder, town.photos)).max() < 0.3
     assert part["outliers"] == []

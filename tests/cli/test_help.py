@@ -14,6 +14,8 @@ from geoloc_cli.cli import talk
 from geoloc_cli.cli.app import program
 from geoloc_cli.cli.examples import EXAMPLES, MEANINGS, STATUSES
 from geoloc_cli.cli.shared import SHARED, folded, walk
+from geoloc_cli.models.catalogue import catalogue
+from geoloc_cli.registry import KINDS, names
 
 PROGRAM = program()
 COMMANDS = dict(walk(PROGRAM))
@@ -27,14 +29,14 @@ def called(line: str) -> list[str]:
     return words[: next((i for i, word in enumerate(words) if word in ("|", "<", ">")), len(words))]
 
 
-def parsed(words: list[str]) -> str:
-    """Reads a call to the last word, and runs nothing; the whole name of its command."""
+def parsed(words: list[str]) -> Any:
+    """Reads a call to the last word, and runs nothing; the context in which its command would run."""
     node: Any = PROGRAM
     context = node.make_context("geoloc", list(words))
     while hasattr(node, "commands"):
         name, node, rest = node.resolve_command(context, context._protected_args + context.args)
         context = node.make_context(name, rest, parent=context)
-    return str(context.command_path)
+    return context
 
 
 def test_every_command_has_examples_and_no_other_has() -> None:
@@ -47,7 +49,12 @@ def test_every_command_has_examples_and_no_other_has() -> None:
 def test_an_example_is_a_call_that_parses(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     for line in EXAMPLES[path]:
-        assert parsed(called(line)).startswith(path), line
+        context = parsed(called(line))
+        assert context.command_path.startswith(path), line
+        for kind in KINDS:
+            given = context.params.get(kind) or []
+            for backend in [given] if isinstance(given, str) else given:
+                assert backend.split("=")[0].split("?")[0] in [*names(kind), *catalogue()], line
     talk.begin()
 
 

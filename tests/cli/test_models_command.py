@@ -154,6 +154,9 @@ def test_a_model_of_ones_own_is_listed_and_found(shell: Shell, tmp_path: Path) -
     torch.save({"w": torch.ones(2)}, tmp_path / "w.pth")
     (tmp_path / "model.toml").write_text('backend = "disk"\nlicence = "mine"\ncommercial = "yes"\n')
     call = ("--kind", "features", "--file", str(tmp_path / "w.pth"), "--config", str(tmp_path / "model.toml"))
+    told = shell("add", "my-disk", *call, "--dry-run")[1]
+    assert told == "my-disk: would be added as my-disk.pth; --features my-disk would use it.\n"
+    assert not (shell.models / "my-disk.pth").exists()
     assert "my-disk: added, SHA-256 " in shell("add", "my-disk", *call)[1]
     assert shell("path", "my-disk")[0] == f"{shell.models / 'my-disk.pth'}\n"
     assert "good" in shell("verify")[0]
