@@ -1,4 +1,4 @@
-"""Whether the generated parts of README.md say what the program says of itself.
+"""Whether the generated parts of README.md, and the manual page, say what the program says of itself.
 
     python scripts/check_docs.py            exit status 1 when a part is stale
     python scripts/check_docs.py --write    write them again
@@ -63,7 +63,7 @@ def _parameter(param: Any) -> Parameter:
     names = (*param.opts, *param.secondary_opts)
     is_option = names[0].startswith("-")
     if is_option:
-        metavar = "" if param.is_flag else (param.metavar or param.name.upper())
+        metavar = "" if param.is_flag or param.count else (param.metavar or param.name.upper())
     else:
         names = (param.metavar or param.name.upper(),)
         metavar = ""
@@ -136,15 +136,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--write", action="store_true", help="write the generated parts again")
     options = parser.parse_args()
-    text = README.read_text(encoding="utf-8")
-    wanted = with_generated_parts(text)
-    if wanted == text:
-        return 0
-    if options.write:
-        README.write_text(wanted, encoding="utf-8")
-        return 0
-    print("check_docs: README.md is stale; run 'make fix' and commit what it writes", file=sys.stderr)
-    return 1
+    import make_man
+
+    readme = README.read_text(encoding="utf-8")
+    kept = make_man.PAGE.read_text(encoding="utf-8") if make_man.PAGE.exists() else ""
+    pages = ((README, readme, with_generated_parts(readme)), (make_man.PAGE, kept, make_man.page()))
+    stale = [(path, wanted) for path, text, wanted in pages if text != wanted]
+    for path, wanted in stale:
+        if options.write:
+            path.write_text(wanted, encoding="utf-8")
+        else:
+            print(f"check_docs: {path.name} is stale; run 'make fix' and commit what it writes", file=sys.stderr)
+    return int(bool(stale) and not options.write)
 
 
 if __name__ == "__main__":

@@ -148,10 +148,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
     return zipfile.ZipFile(path)
 
 
-def test_the_wheel_holds_the_package_and_its_licence_and_nothing_else(wheel: zipfile.ZipFile) -> None:
+def test_the_wheel_holds_the_package_its_manual_and_licence_and_nothing_else(wheel: zipfile.ZipFile) -> None:
     names = set(wheel.namelist())
     info = f"geoloc-{geoloc_cli.__version__}.dist-info"
-    assert {name.split("/")[0] for name in names} == {"geoloc_cli", info}
+    manual = f"geoloc-{geoloc_cli.__version__}.data/data/share/man/man1/geoloc.1"
+    assert {name.split("/")[0] for name in names} == {"geoloc_cli", info, manual.split("/")[0]}
+    assert [name for name in names if name.endswith(".1")] == [manual]
     ours = {path.relative_to(ROOT).as_posix() for path in PACKAGE.rglob("*.py")}
     assert ours <= names
     data = {"geoloc_cli/py.typed", "geoloc_cli/models/catalogue.toml", "geoloc_cli/priors/data/zones.tsv"}
