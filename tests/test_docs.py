@@ -63,7 +63,8 @@ def test_a_shown_call_names_a_real_command_and_real_flags(words: list[str]) -> N
     path = next(p for n in range(len(words), 0, -1) if (p := " ".join(words[:n])) in known)
     rest = words[len(path.split()) :]
     assert path != "geoloc" or not rest or rest[0].startswith("-"), f"no command {rest[:1]}"
-    flags = {name for parameter in known[path].parameters for name in parameter.names} | {"--help"}
+    taken = (*known[path].parameters, *known["geoloc"].parameters)  # those of the program are every command's
+    flags = {name for parameter in taken for name in parameter.names} | {"--help"}
     used = {word.partition("=")[0] for word in rest if re.match(r"--?[a-z]", word)}
     assert used <= flags
 
