@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 import typer
 
 from geoloc_cli.cli import html_map, options, talk
 from geoloc_cli.cli.disclosing import DISCLOSE, POLICY, Discloser
 from geoloc_cli.cli.fixes import FixReader
+from geoloc_cli.cli.progress import bar
 from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
 from geoloc_cli.types import Stage
+
+if TYPE_CHECKING:
+    from geoloc_cli.export.located import Located
 
 _STAGES = "|".join(get_args(Stage))
 _FIXES: Any = typer.Argument(
@@ -98,15 +103,26 @@ def export(
         asked = Asked(shapes, map, said or CameraOverride())
         taken = chosen(answers, left_out, min_confidence=min_confidence, stages=stage, placed=form.placed)
         before = left_out.total()
+        if to != "xmp" and (to != "geojson" or shapes):  # these two say nothing that stands in the photos alone
+            _read(taken, quiet)
         content = form.write(taken, left_out, asked)
         if not dry_run:
             _write(content, out, form.file)
         written = len(taken) - (left_out.total() - before)
     why = ", ".join(f"{count} {reason}" for reason, count in left_out.items())
     done = f"would be written to {out or 'standard output'}" if dry_run else "written"
-    talk.say(f"{written} photos {done}{f'; left out: {why}' if why else ''}.")
+    talk.say(f"{written} photos {done}{f'; left out: {why}' if why else ''}.", name="summary")
     if reader.bad:
         raise typer.Exit(EXIT_SOME_FAILED)
+
+
+def _read(photos: Sequence[Located], quiet: bool) -> None:
+    """Reads what photos say of themselves, which takes most of the time where they are many, and is kept for later."""
+    with bar(0, quiet) as shown:
+        shown.expect("reading photos", len(photos))
+        for photo in photos:
+            _ = photo.photo
+            shown.step("reading photos", 1)
 
 
 def _write(content: bytes | dict[str, bytes], out: str | None, file: str | None = None) -> None:

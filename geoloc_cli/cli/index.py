@@ -135,8 +135,7 @@ def take_photos(
             codes=codes_named(wanted.codes) if wanted.codes else None,
             progress=shown.step,
         )
-    for line in _told(index, report):
-        talk.say(line)
+    _tell(index, report)
     if not report.added + report.replaced + report.unchanged:
         raise UsageError(f"None of the {len(paths)} photos could be indexed; `geoloc inspect` says what each holds.")
     # A photo that says nowhere where it was taken is no failure; one that cannot be read is.
@@ -161,14 +160,21 @@ def _foresee(photos: list[str], index: str, exclude_list: str | None, positions:
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
-def _told(index: str, report: BuildReport) -> Iterator[str]:
-    total = report.added + report.replaced + report.unchanged
+def _tell(index: str, report: BuildReport) -> None:
+    counts = {"added": report.added, "replaced": report.replaced, "unchanged": report.unchanged}
     rate = (report.added + report.replaced) / report.seconds
-    yield (
-        f"{index}: {total} photos ({report.added} added, {report.replaced} replaced, {report.unchanged} unchanged), "
-        f"{report.bytes / 1e6:.0f} MB, {report.seconds:.1f} s ({rate:.1f} photos/s)."
+    said = ", ".join(f"{number} {name}" for name, number in counts.items())
+    talk.say(
+        f"{index}: {sum(counts.values())} photos ({said}), "
+        f"{report.bytes / 1e6:.0f} MB, {report.seconds:.1f} s ({rate:.1f} photos/s).",
+        name="summary",
+        seconds=report.seconds,
+        data={"photos": sum(counts.values()), **counts, "left_out": len(report.left_out)},
     )
-    yield from _left_out(report.left_out)
+    for path, code, message in report.left_out:
+        talk.event("photo", message, photo=path, data={"status": "error", "reason": code}, told=True)
+    for line in _left_out(report.left_out):
+        talk.say(line)
 
 
 def _left_out(photos: Iterable[tuple[str, str, str]]) -> Iterator[str]:

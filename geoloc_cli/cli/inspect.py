@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from geoloc_cli.cli import options, table
+from geoloc_cli.cli import options, table, talk
 from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
 
 
@@ -48,6 +48,7 @@ def inspect(
         rows.append(row)
     if not as_json:
         _table(rows)
+    talk.say(f"{len(rows)} photos: {len(rows) - failed} read, {failed} failed.", name="summary")
     if failed:
         raise typer.Exit(EXIT_SOME_FAILED)
 

@@ -140,7 +140,7 @@ def _made(map: str, workers: int | None, how: MapOptions, quiet: bool, posed: di
         report = build_map(Path(map), LocalPool(workers), how, shown.step, posed, shown.expect)
     parts = ", ".join(str(count) for count in report.registered) or "none"
     placed = report.photos - len(report.left_out)  # a photo may be in several parts
-    talk.say(f"{map}: {placed} of {report.photos} photos in the map ({parts}).")
+    talk.say(f"{map}: {placed} of {report.photos} photos in the map ({parts}).", name="summary")
     for rank, georeference in enumerate(report.georeferences):
         if georeference is None:
             talk.say(f"part {rank} is not on the Earth: {printable(reasons(Path(map))[rank] or '')}.")

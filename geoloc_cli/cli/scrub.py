@@ -46,6 +46,6 @@ def scrub(
             without = table.printable(f" (without {', '.join(copy.left_out)})" if copy.left_out else "")
             typer.echo(f"{'would write ' if dry_run else ''}{table.printable(os.fspath(copy.target or ''))}{without}")
     verb = "would be copied" if dry_run else "copied"
-    talk.say(f"{done} {verb} without places{f'; {failed} failed' if failed else ''}.")
+    talk.say(f"{done} {verb} without places{f'; {failed} failed' if failed else ''}.", name="summary")
     if failed:
         raise typer.Exit(EXIT_SOME_FAILED)

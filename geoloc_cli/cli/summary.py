@@ -12,6 +12,7 @@ from geoloc_cli.types import Failure, Fix
 
 # A wider answer is counted as coarse; it is the distance that `confidence` is about, too.
 COARSE_M = 1000.0
+_WORTH_NAMING_S = 0.1
 
 
 @dataclass(slots=True)
@@ -57,8 +58,8 @@ class Tally:
         counts = {"located": self.located, "coarse": self.coarse, "unlocated": self.unlocated, "failed": self.failed}
         said = f"{self.photos} photos: {', '.join(f'{number} {name}' for name, number in counts.items())}"
         took = f"{seconds:.1f} s" if seconds < 60.0 else duration(seconds)
-        if self.slowest:
-            took += f", the slowest {printable(self.slowest)} with {self.slowest_s:.1f} s"
+        if self.slowest_s >= _WORTH_NAMING_S:
+            took += f", the slowest {printable(self.slowest or '')} with {self.slowest_s:.1f} s"
         slowest = {"slowest": self.slowest, "slowest_s": self.slowest_s}
         data = {"photos": self.photos, **counts, **slowest}
         talk.say(f"{said}; {took}.{more}", name="summary", photo=None, seconds=seconds, data=data)

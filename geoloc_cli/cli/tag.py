@@ -127,7 +127,7 @@ def _sum_up(counts: Counter[str], dry_run: bool, journal: str | None) -> None:
     parts = [f"{counts['written']} {'would be ' if dry_run else ''}tagged"]
     parts += [f"{number} skipped ({reason})" for reason, number in skipped.most_common()]
     parts += [f"{counts['failed']} failed"] if counts["failed"] else []
-    talk.say("; ".join(parts) + ".")
+    talk.say("; ".join(parts) + ".", name="summary")
     if counts["written"] and journal:
         talk.say(f"To put all back: geoloc tag --undo {table.printable(journal)} --restore")
 
