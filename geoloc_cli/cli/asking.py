@@ -99,9 +99,7 @@ def with_contexts(priors: list[str], wanted: bool, quiet: bool) -> list[str]:
     shows = (*_MODELS, "vlm-replay")
     named = [(text, parse(text).name) for text in priors]
     if wanted and not quiet and not any(name in shows for _, name in named):
-        typer.echo(
-            "No vision-language model is among the priors: to --disclose-policy all photos are unknown.", err=True
-        )
+        talk.say("No vision-language model is among the priors: to --disclose-policy all photos are unknown.")
     return [_filled(text, name, {"context": "true"}) if wanted and name in shows else text for text, name in named]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from geoloc_cli.cli import talk
 from geoloc_cli.cli.table import printable
 from geoloc_cli.errors import UsageError
 from geoloc_cli.types import Failure, Fix
@@ -108,4 +109,4 @@ class Discloser:
                     )
                 finer += LEVELS.index(had) < LEVELS.index(wanted)
         if finer and not quiet:
-            typer.echo(f"{named} holds {finer} answers that tell more than is asked for now; it keeps them.", err=True)
+            talk.say(f"{named} holds {finer} answers that tell more than is asked for now; it keeps them.")

@@ -6,6 +6,7 @@ photo holds its place: a log may be shown to people who may not know where photo
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 LOGGER = "geoloc_cli"
 _STDERR = "-"
+# As --near and the prior of that name take it.
+_PLACE = re.compile(r"-?\d+(\.\d+)?\s*,\s*-?\d+\.\d+")
 
 
 @dataclass(slots=True)
@@ -140,7 +143,8 @@ def _set_log(ctx: typer.Context, wanted: str | None) -> str | None:
     if wanted and not ctx.resilient_parsing:
         _state.log = wanted
         _listen()
-        event("start", "geoloc begins", data={"command": ["geoloc", *sys.argv[1:]]}, told=True)
+        command = [_PLACE.sub("(place)", word) for word in ("geoloc", *sys.argv[1:])]
+        event("start", "geoloc begins", data={"command": command}, told=True)
     return wanted
 
 

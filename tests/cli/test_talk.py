@@ -49,7 +49,8 @@ def asked(town: SmallTown) -> list[str]:
 
 def test_a_log_holds_each_photo_and_what_it_came_to(town: SmallTown, tmp_path: Path, call: Call) -> None:
     log = tmp_path / "run.ndjson"
-    status, out, err = call(*asked(town), "--log-json", str(log))
+    near = f"near={town.photos[0].lat:.5f},{town.photos[0].lon:.5f},5km"
+    status, out, err = call(*asked(town), "--prior", near, "--log-json", str(log))
     found = events(log)
     assert all(list(event) == KEYS for event in found)
     assert [event["event"] for event in found] == ["start", "photo", "photo", "summary", "end"]
@@ -68,6 +69,7 @@ def test_a_log_holds_each_photo_and_what_it_came_to(town: SmallTown, tmp_path: P
     assert (found[4]["data"], status) == ({"status": 1}, 1)
     assert err == found[3]["message"] + "\n"
     place = json.loads(out.splitlines()[0])
+    assert "near=(place),5km" in found[0]["data"]["command"]
     assert str(place["lat"])[:7] not in log.read_text()
 
 
