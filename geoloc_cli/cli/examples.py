@@ -19,6 +19,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "geoloc prior": (
         "geoloc prior photos/ --prior exif",
         "geoloc prior photo.jpg --prior near=48.85,2.35,5km --prior clock",
+        "geoloc prior photos/ --prior exif --disclose city",
     ),
     "geoloc export": (
         "geoloc export fixes.jsonl --to kml --out fixes.kml",
