@@ -7,7 +7,7 @@ import io
 import sys
 
 # What is said in their place where only ASCII can be shown.
-_SIGNS = {"°": " deg", "±": "+-", "…": "...", "–": "-", "—": "-", "×": "x", "─": "-", "━": "-", "•": "*"}
+_SIGNS = {"°": " deg", "±": "+-", "…": "...", "–": "-", "—": "-", "×": "x", "─": "-", "━": "-", "•": "*", "²": "^2"}
 _HANDLER = "geoloc.spelled"
 
 
