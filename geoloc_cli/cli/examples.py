@@ -32,6 +32,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "geoloc evaluate --photos photos/ --queries queries.txt --prior exif",
         "geoloc evaluate --calibrate labelled/ --index indexes/city --dry-run",
     ),
+    "geoloc show": (
+        "geoloc show photo.jpg --index indexes/city --out match.png",
+        "geoloc show photo.jpg --fix fixes.jsonl --picture belief --preview",
+        "geoloc show photo.jpg --map maps/city --out why/",
+    ),
     "geoloc inspect": ("geoloc inspect photo.jpg", "geoloc inspect photos/ --json"),
     "geoloc tag": (
         "geoloc tag fixes.jsonl --dry-run",
@@ -136,6 +141,7 @@ STATUSES: dict[str, tuple[int, ...]] = {
     "geoloc prior": (0, 1, 2, 3, 4, 130),
     "geoloc export": (0, 1, 2, 12),
     "geoloc evaluate": (0, 1, 2, 3, 4, 10, 12, 130),
+    "geoloc show": (0, 1, 2, 3, 4, 10, 12),
     "geoloc inspect": (0, 1, 2),
     "geoloc tag": (0, 1, 2, 12),
     "geoloc scrub": (0, 1, 2, 12),

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from geoloc_cli.cli import talk
+from geoloc_cli.cli.progress import bar
 from geoloc_cli.cli.table import printable
 from geoloc_cli.errors import UsageError
 
@@ -49,7 +51,10 @@ class Explained:
 
         items = ((answer.photo, number, dumps(answer)) for number, answer in enumerate(answers, 1))
         spec = {**self._spec, "cache": self.cache}
-        for wrong in LocalPool(workers)("geoloc_cli.export.explaining:build_drawer", spec, items):
-            if wrong is not None:
-                typer.echo(printable(wrong if isinstance(wrong, str) else wrong.message), err=True)
+        with bar(0, talk.is_quiet()) as shown:
+            shown.expect("drawing", len(answers))
+            for wrong in LocalPool(workers)("geoloc_cli.export.explaining:build_drawer", spec, items):
+                shown.step("drawing", 1)
+                if wrong is not None:
+                    talk.warn(printable(wrong if isinstance(wrong, str) else wrong.message))
         self._kept.cleanup()

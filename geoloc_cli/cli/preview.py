@@ -12,8 +12,7 @@ import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import typer
-
+from geoloc_cli.cli import talk
 from geoloc_cli.cli.table import printable
 
 if TYPE_CHECKING:
@@ -38,7 +37,7 @@ def show_small(scene: Scene) -> None:
     console = Console()
     why = _why_not(console)
     if why:
-        typer.echo(f"There is no preview: {why}.", err=True)
+        talk.warn(f"There is no preview: {why}.")
         return
     columns = min(console.width, _WIDEST)
     protocol = protocol_of(os.environ)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import typer
 
-from geoloc_cli.cli import asking, options
+from geoloc_cli.cli import asking, options, talk
 from geoloc_cli.cli import calibration as calibrations
 from geoloc_cli.cli.disclosing import DISCLOSE, POLICY, Discloser
 from geoloc_cli.cli.fixes import FixReader
@@ -108,7 +108,7 @@ def show(
     if not told_as.all_is_told:
         seen = Seen(told_as(seen.answer), None)
     if isinstance(seen.answer, Failure):
-        typer.echo(f"geoloc: {printable(seen.answer.message)}", err=True)
+        talk.fail(printable(seen.answer.message))
         raise typer.Exit(EXIT_SOME_FAILED)
     drawn = scenes(seen.answer, seen.compared, seen.component, candidates=candidates, rejected=all_matches)
     name = picture or next(iter(drawn))
