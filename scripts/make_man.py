@@ -62,7 +62,7 @@ def _command(command: Command) -> Iterator[str]:
     yield from _parameters(command.parameters)
     if command.path in EXAMPLES:
         yield from (".PP", "Examples:", *_examples(command.path))
-    said = [f"{code} {meaning}" for code, meaning in statuses(command.path) if MEANINGS[code] != meaning]
+    said = [f"{code} {meaning}" for code, meaning in statuses(command.path) if MEANINGS.get(code) != meaning]
     codes = ", ".join(str(code) for code, _ in statuses(command.path))
     yield from _paragraphs(f"Exit status: {codes}{'; ' if said else ''}{'; '.join(said)}.")
 

@@ -177,4 +177,4 @@ _SPECIAL = {
 
 def statuses(path: str) -> list[tuple[int, str]]:
     """Each exit status of a command, and what it means there."""
-    return [(code, _SPECIAL.get((path, code), MEANINGS[code])) for code in STATUSES.get(path, _USUAL)]
+    return [(code, _SPECIAL.get((path, code)) or MEANINGS[code]) for code in STATUSES.get(path, _USUAL)]

@@ -35,18 +35,19 @@ class JsonHandler(logging.Handler):
         self._file: TextIO | None = open(path, "a", encoding="utf-8", errors="surrogateescape") if path else None  # noqa: SIM115
 
     def emit(self, record: logging.LogRecord) -> None:
+        photo = getattr(record, "photo", None)
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),
             "event": getattr(record, "event", "log"),
-            "photo": getattr(record, "photo", None),
+            "photo": photo and redacted(photo),
             "stage": getattr(record, "stage", None),
             "seconds": getattr(record, "seconds", None),
-            "message": _first_line(record),
-            "data": getattr(record, "data", None),
+            "message": redacted_json(_first_line(record)),
+            "data": redacted_json(getattr(record, "data", None)),
         }
         out = self._file or sys.stderr
-        out.write(json.dumps(redacted_json(line)) + "\n")
+        out.write(json.dumps(line) + "\n")
         out.flush()
 
     def close(self) -> None:

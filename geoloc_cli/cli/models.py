@@ -126,7 +126,10 @@ def verify_models(
     from geoloc_cli.models.catalogue import catalogue, find
     from geoloc_cli.models.pull import check
 
-    found = [check(find(name)) for name in names] if names else [check(model) for model in catalogue().values()]
+    models = [find(name) for name in names] if names else list(catalogue().values())
+    with progress.bar(0, talk.is_quiet()) as shown:
+        shown.expect("reading", len(models))
+        found = list(options.counted(map(check, models), lambda: shown.step("reading", 1)))
     made = table.table(["name", "state", "SHA-256", "where"])
     for row in found:
         if row.path:

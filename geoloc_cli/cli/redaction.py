@@ -1,4 +1,4 @@
-"""Secrets taken out of whatever is said or logged."""
+"""Secrets and places taken out of what is said or logged."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ _FORMS = (
     # Tokens that say by their beginning what they are.
     (re.compile(r"\b(?:sk|hf|ghp|glpat|xoxb)[-_][\w-]{8,}"), HIDDEN),
 )
+# A latitude and a longitude, as --near takes them, and as sentences have them.
+_PLACE = re.compile(r"-?\d+(\.\d+)?\s*,\s*-?\d+\.\d+")
 _NAMED = re.compile(rf"(?:^|_)(?:{_NAMES})s?(?:_|$)", re.IGNORECASE)
 # Shorter values stand in ordinary words, too.
 _SHORTEST = 6
@@ -34,9 +36,9 @@ def redacted(text: str, environment: Mapping[str, str] = os.environ) -> str:
 
 
 def redacted_json(value: Any) -> Any:
-    """The same of every text in plain JSON."""
+    """The same of every text in plain JSON, and without places."""
     if isinstance(value, str):
-        return redacted(value)
+        return _PLACE.sub("(place)", redacted(value))
     if isinstance(value, Mapping):
         return {key: redacted_json(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

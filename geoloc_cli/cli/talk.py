@@ -1,12 +1,11 @@
 """What the program says beside its data: sentences on stderr for a person, and events for whoever keeps a log.
 
-Events go through the standard library's logging, under `geoloc_cli`. No event of a
-photo holds its place: a log may be shown to people who may not know where photos were taken.
+Events go through the standard library's logging, under `geoloc_cli`. None holds a place: a log may be shown
+to people who may not know where photos were taken.
 """
 
 from __future__ import annotations
 
-import re
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -21,8 +20,6 @@ if TYPE_CHECKING:
 
 LOGGER = "geoloc_cli"
 _STDERR = "-"
-# As --near and the prior of that name take it.
-_PLACE = re.compile(r"-?\d+(\.\d+)?\s*,\s*-?\d+\.\d+")
 
 
 @dataclass(slots=True)
@@ -143,8 +140,7 @@ def _set_log(ctx: typer.Context, wanted: str | None) -> str | None:
     if wanted and not ctx.resilient_parsing:
         _state.log = wanted
         _listen()
-        command = [_PLACE.sub("(place)", word) for word in ("geoloc", *sys.argv[1:])]
-        event("start", "geoloc begins", data={"command": command}, told=True)
+        event("start", "geoloc begins", data={"command": ["geoloc", *sys.argv[1:]]}, told=True)
     return wanted
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from geoloc_cli.cli import progress, talk
 from geoloc_cli.cli.app import main
+from geoloc_cli.cli.log import JsonHandler
 from geoloc_cli.cli.redaction import redacted
 from geoloc_cli.cli.summary import Tally
 from geoloc_cli.types import Belief, Component, Failure, Fix
@@ -136,6 +137,18 @@ def test_secrets_are_taken_out(text: str, tmp_path: Path, call: Call) -> None:
     log = tmp_path / "log"
     call("inspect", text, "--log-json", str(log))
     assert not [part for part in ("abc123def", "hunter2", "abcdef") if part in log.read_text()]
+
+
+def test_places_are_taken_out_of_sentences_and_not_of_a_photos_name(tmp_path: Path) -> None:
+    talk.begin()
+    handler = JsonHandler(logging.INFO, str(tmp_path / "log"))
+    record = logging.LogRecord("geoloc_cli", logging.INFO, "", 0, "1 of 2, at 48.8584, 2.29451", None, None)
+    record.photo, record.data = "48.8584,2.29451.jpg", {"command": ["--near=-33.9,151.2,5km"], "seconds": [1.5, 2.5]}
+    handler.emit(record)
+    handler.close()
+    (event,) = events(tmp_path / "log")
+    assert (event["message"], event["photo"]) == ("1 of 2, at (place)", "48.8584,2.29451.jpg")
+    assert event["data"] == {"command": ["--near=(place),5km"], "seconds": [1.5, 2.5]}
 
 
 def test_what_a_variable_holds_is_a_secret_by_its_name() -> None:
