@@ -76,7 +76,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     ),
     "geoloc index verify": ("geoloc index verify indexes/city", "geoloc index verify indexes/city --json"),
     "geoloc index compact": (
-        "geoloc index compact indexes/city",
+        "geoloc index compact indexes/city --dry-run",
         "geoloc index compact indexes/city --codes rabitq",
     ),
     "geoloc index merge": (

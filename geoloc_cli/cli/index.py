@@ -268,16 +268,26 @@ def verify(directory: str = _DIR, as_json: bool = options.JSON) -> None:
 
 
 @app.command("compact")
-def compact(directory: str = _DIR, codes: str = options.CODES, augment: int = options.AUGMENT) -> None:
+def compact(
+    directory: str = _DIR,
+    codes: str = options.CODES,
+    augment: int = options.AUGMENT,
+    dry_run: bool = options.DRY_RUN,
+) -> None:
     """Give back the room of removed photos; write derived data anew, by other codes and otherwise augmented where that
     is said.
     """
     from geoloc_cli.index.codes import codes_named
+    from geoloc_cli.index.inspect import spare_bytes
     from geoloc_cli.index.reader import Index
     from geoloc_cli.index.writer import IndexWriter
 
     Index.open(directory).close()
-    with IndexWriter(directory, codes=codes_named(codes) if codes else None, augment=augment) as writer:
+    wanted = codes_named(codes) if codes else None
+    if dry_run:
+        talk.say(f"{directory}: {spare_bytes(directory) / 1e6:.1f} MB would be freed.")
+        return
+    with IndexWriter(directory, codes=wanted, augment=augment) as writer:
         freed = writer.compact()
     talk.say(f"{directory}: {freed / 1e6:.1f} MB freed.")
 

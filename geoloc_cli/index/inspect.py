@@ -10,7 +10,7 @@ from geoloc_cli.errors import IndexDamaged, IndexMismatch, IndexMissing
 from geoloc_cli.index import derived
 from geoloc_cli.index.files import inside, sha256_of
 from geoloc_cli.index.reader import Index
-from geoloc_cli.index.rows import NewPhoto, PhotoFacts
+from geoloc_cli.index.rows import NewPhoto, PhotoFacts, packed
 from geoloc_cli.index.writer import IndexWriter
 from geoloc_cli.types import Position
 
@@ -101,6 +101,14 @@ def _file_fault(home: Path, name: str, size_bytes: int, sha256: str) -> str | No
         return str(error)
     except OSError as error:
         return f"{home / name} cannot be read ({error.strerror})"
+
+
+def spare_bytes(folder: str | Path) -> int:
+    """What `IndexWriter.compact` would free: the bytes of removed and replaced photos in the segments."""
+    with Index.open(folder) as index:
+        held = sum(path.stat().st_size for path in (Path(folder) / "segments").iterdir())
+        used = sum(len(packed(index.local(photo.row_id))) for photo in index.all_photos())
+        return held - used - index.gathered().vectors.nbytes
 
 
 def merge(folder: str | Path, others: list[str], *, dry_run: bool = False) -> int:

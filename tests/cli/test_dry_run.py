@@ -12,6 +12,8 @@ import pytest
 
 from geoloc_cli.cli.app import main, program
 from geoloc_cli.cli.shared import walk
+from geoloc_cli.index.inspect import spare_bytes
+from geoloc_cli.index.writer import IndexWriter
 from geoloc_cli.records import dumps
 from geoloc_cli.types import Belief, Component, Fix
 
@@ -74,6 +76,18 @@ def test_remove_counts_and_refuses_as_it_would(town: SmallTown, index: str, call
     assert "holds no photo 'gone.jpg'" in err
 
 
+def test_compact_says_how_much_it_would_free(town: SmallTown, index: str, call: Call) -> None:
+    with IndexWriter(index) as writer:
+        writer.remove([photo.path for photo in town.photos[:5]])
+        writer.seal()
+    told = call("index", "compact", index)[2]
+    with IndexWriter(index) as writer:
+        freed = writer.compact()
+    assert freed > 100_000
+    assert told == f"index: {freed / 1e6:.1f} MB would be freed.\n"
+    assert spare_bytes(index) == 0
+
+
 def test_merge_counts_and_refuses_as_it_would(town: SmallTown, index: str, call: Call, tmp_path: Path) -> None:
     shutil.copytree(town.index, tmp_path / "other")
     assert call("index", "merge", index, "other") == (0, "", "index: 14 photos would be copied.\n")
@@ -110,5 +124,5 @@ def test_whatever_changes_what_is_there_can_be_tried_first() -> None:
     assert able >= {
         *("geoloc index build", "geoloc index add", "geoloc index remove", "geoloc index merge", "geoloc tag"),
         *("geoloc scrub", "geoloc export", "geoloc evaluate", "geoloc models pull", "geoloc models add"),
-        "geoloc map georeference",
+        *("geoloc map georeference", "geoloc index compact"),
     }
