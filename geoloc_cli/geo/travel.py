@@ -1,0 +1,116 @@
+"""How far a photographer gets between two photographs: a mixture of ways to travel, each with its speed.
+
+A way m of travel takes a place to a Gaussian about it whose variance on each axis grows as (v_m dt)^2: people keep
+their direction, so that over twice the time they may be twice as far. The speeds are a geometric ladder and the fast
+ones are rare, which gives the mixture the tail of a power law: no jump is ruled out by the choice of one speed. What is
+asked of it is a likelihood ratio: how much likelier is it that two photographs were taken at these two places, than if
+nothing linked them. Nothing links a gap of `max_gap_s` any more, nor a teleport, for which `strange` is kept.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from geoloc_cli.errors import UsageError
+from geoloc_cli.geo.earth import EARTH_RADIUS_M
+
+Floats = NDArray[np.float64]
+
+# Standard deviations of a net speed on one axis, m/s: 1.4 of them is its root mean square. A walk of 1.4 m/s among
+# corners nets 1; a bicycle or a tram 4; a car in the country 15; a fast train or a small aircraft 60; a jet 170.
+SPEEDS_M_S = {"stop": 0.02, "walk": 1.0, "ride": 4.0, "drive": 15.0, "rail": 60.0, "fly": 170.0}
+# Shares of the gaps between two photographs of one day. Half of them are a few steps or none; a jet is seldom taken,
+# and fifty other photographs must be wrong before it is thought of in the midst of a walk.
+_SHARES = {
+    "auto": (0.25, 0.45, 0.15, 0.11, 0.03, 0.01),
+    "walk": (0.35, 0.62, 0.03, 0.0, 0.0, 0.0),
+    "drive": (0.15, 0.15, 0.2, 0.5, 0.0, 0.0),
+    "fly": (0.1, 0.2, 0.1, 0.15, 0.1, 0.35),
+    "unknown": (1 / 6,) * 6,
+}
+MODES = tuple(_SHARES)
+# A step to the side, the other side of a street, and the errors of two answers beyond what their radii say.
+_SWAY_M = 3.0
+# Clocks of cameras tell whole seconds.
+_LEAST_S = 1.0
+# One gap in ten thousand is a lie of the clock, or a way that no speed explains.
+_STRANGE = 1e-4
+DEFAULT_GAP_S = 6 * 3600.0
+# What was learned from an album counts beside so many gaps of what is usual.
+_USUAL_GAPS = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Travel:
+    """Speeds (M,) m/s on one axis and their shares (M,) of one; `area_m2` is where answers may fall by chance.
+
+    The area stands for the Earth in the likelihood ratio: false answers fall where an index has photographs.
+    """
+
+    speed: Floats
+    share: Floats
+    area_m2: float = 4.0 * math.pi * EARTH_RADIUS_M**2
+    max_gap_s: float = DEFAULT_GAP_S
+    strange: float = _STRANGE
+
+    def variance(self, dt: ArrayLike) -> Floats:
+        """Variance in m^2 on each axis after dt seconds, by each way of travel: the shape of dt and (M,)."""
+        far = np.maximum(np.abs(np.asarray(dt, np.float64)), _LEAST_S)[..., None] * self.speed
+        squared: Floats = far**2 + _SWAY_M**2
+        return squared
+
+    def usual_variance(self, dt: ArrayLike) -> Floats:
+        """That of the way in the midst of all: half of the gaps are slower."""
+        middle = int(np.searchsorted(np.cumsum(self.share), 0.5 * self.share.sum()))
+        usual: Floats = self.variance(dt)[..., min(middle, len(self.speed) - 1)]
+        return usual
+
+    def unlinked(self, dt: ArrayLike) -> Floats:
+        """The share of pairs dt apart that nothing links: of each gap the strange ones, and all beyond the longest."""
+        old = np.clip(np.abs(np.asarray(dt, np.float64)) / self.max_gap_s, 0.0, 1.0) ** 2
+        unlinked: Floats = self.strange + (1.0 - self.strange) * old
+        return unlinked
+
+    def log_parts(self, rise: Floats, variance: Floats, dt: Floats) -> Floats:
+        """The logarithms of what each way of travel, and last no link at all, adds to the ratio: (..., M + 1).
+
+        rise: 1 - cos of the angle between the places; variance: m^2, that of both places on one axis. The density is
+        exp(-d^2 / (2 s^2)) / (2 pi s^2), over 1 / area; a way that may lead farther than the area is wide is not held
+        against a place within it, so that the ratio goes to one for all places as speeds or gaps grow.
+        """
+        whole = variance[..., None] + self.variance(dt)
+        peak = np.maximum(math.log(self.area_m2 / (2.0 * math.pi)) - np.log(whole), 0.0)
+        unlinked = self.unlinked(dt)
+        with np.errstate(divide="ignore"):
+            linked = np.log(self.share) + np.log1p(-unlinked)[..., None]
+            log = linked + peak - EARTH_RADIUS_M**2 * rise[..., None] / whole
+            return np.concatenate([log, np.log(unlinked)[..., None]], axis=-1)
+
+    def log_ratio(self, rise: Floats, variance: Floats, dt: Floats) -> Floats:
+        """The logarithm of the ratio itself, of the shape to which the three broadcast."""
+        rise, variance, dt = np.broadcast_arrays(rise, variance, dt)
+        ratio: Floats = np.logaddexp.reduce(self.log_parts(rise, variance, dt), axis=-1)
+        return ratio
+
+    def learned(self, counts: Floats) -> Travel:
+        """The same with the shares of gaps that were seen: counts (M,), not all of them whole."""
+        share = self.share * _USUAL_GAPS + np.asarray(counts, np.float64)
+        return replace(self, share=share / share.sum())
+
+
+def travel(mode: str = "auto", area_m2: float | None = None, max_gap_s: float = DEFAULT_GAP_S) -> Travel:
+    """The travel of one of MODES. UsageError names the modes, where there is none such."""
+    if mode not in _SHARES:
+        raise UsageError(f"There is no speed '{mode}'; give one of {', '.join(MODES)}.")
+    area = 4.0 * math.pi * EARTH_RADIUS_M**2 if area_m2 is None else area_m2
+    return Travel(np.array(list(SPEEDS_M_S.values())), np.array(_SHARES[mode]), area, max_gap_s)
+
+
+def name_of(part: int, names: Sequence[str] = tuple(SPEEDS_M_S)) -> str:
+    """The word for a part of `log_parts`."""
+    return names[part] if part < len(names) else "jump"
