@@ -24,6 +24,7 @@ from geoloc_cli.types import (
     Disclosed,
     Failure,
     Fix,
+    InAlbum,
     Level,
     Pose,
     PriorGuess,
@@ -59,6 +60,7 @@ def to_record(answer: Fix | Failure) -> dict[str, Any]:
         "priors": [_prior_record(prior) for prior in fix.priors] if fix else [],
         "timing_ms": dict(fix.timing_ms) if fix else {},
         "search": _plain(fix.search) if fix and fix.search else None,
+        "album": _album_record(fix.album) if fix and fix.album else None,
         "disclosed": _plain(fix.disclosed) if fix and fix.disclosed else None,
     }
 
@@ -91,6 +93,7 @@ def from_record(record: dict[str, Any]) -> Fix | Failure:
             pose=pose_from_record(record["pose"]) if record["pose"] else None,
             priors=tuple(PriorGuess(**p) for p in record["priors"]),
             search=Searched(**record["search"]) if record.get("search") else None,
+            album=_in_album(record["album"]) if record.get("album") else None,
             timing_ms=dict(record["timing_ms"]),
             disclosed=_disclosed(record["disclosed"]) if record.get("disclosed") else None,
         )
@@ -174,6 +177,10 @@ def _plain(noun: Any) -> dict[str, Any]:
     return values
 
 
+def _album_record(album: InAlbum) -> dict[str, Any]:
+    return _plain(album) | {"borrowed_from": list(album.borrowed_from)}
+
+
 def _prior_record(guess: PriorGuess) -> dict[str, Any]:
     values = _plain(guess)
     if values["details"] is None:
@@ -193,6 +200,10 @@ def pose_from_record(record: dict[str, Any]) -> Pose:
     values |= values.pop("cam_from_map")
     fields: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
     return Pose(**fields)
+
+
+def _in_album(values: dict[str, Any]) -> InAlbum:
+    return InAlbum(**(values | {"borrowed_from": tuple(_text(photo) for photo in values["borrowed_from"])}))
 
 
 _PLAIN = {str: "string", float: "number", int: "integer", bool: "boolean"}
@@ -262,6 +273,7 @@ def json_schema() -> dict[str, Any]:
         "priors": {"type": "array", "items": _prior_schema()},
         "timing_ms": _schema_of(fix["timing_ms"]),
         "search": _schema_of(fix["search"]),
+        "album": _schema_of(fix["album"]),
         "disclosed": _schema_of(fix["disclosed"]),
     }
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": SCHEMA, **_closed(properties)}

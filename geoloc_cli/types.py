@@ -148,6 +148,7 @@ class Photo:
     taken_at: str | None = None  # ISO 8601, with offset where the file gives one
     make: str | None = None
     model: str | None = None
+    serial: str | None = None
     camera: Camera | None = None
     attitude: Attitude | None = None
     altitude: Altitude | None = None
@@ -271,6 +272,26 @@ class Disclosed:
 
 
 @dataclass(frozen=True, slots=True)
+class InAlbum:
+    """What the other photographs of one camera made of a photo's answer.
+
+    `chain` numbers the ways of the album, one for each camera and outing; `camera` is its make and model. `time` says
+    when the photo was taken: by its `exif`, or between others by the `order` of the names. `own` is the probability
+    that what the photo says of itself is right, `borrowed_from` are those that the answer rests on beside it, and
+    `travel` is how one gets from them to it. The radii are those of the answer alone, and with the album.
+    """
+
+    chain: int
+    camera: str | None
+    time: Literal["exif", "order"]
+    own: float
+    borrowed_from: tuple[str, ...]
+    radius_before_m: float | None
+    radius_after_m: float | None
+    travel: Literal["stop", "walk", "ride", "drive", "rail", "fly", "jump"] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Fix:
     """The answer for one photo that was handled: located (`ok`), or honestly not (`unlocated`, with its reason).
 
@@ -279,10 +300,10 @@ class Fix:
     asked) where `status` is `unlocated`; where a pose was asked for
     and there is none, `no_pose_` and why (`pose/estimate.py`), or `pose_less_sure` than retrieval's place; with a pose,
     `pose_without_gravity`, `_altitude` or both where that contradicts the picture, and was left out of it. In a
-    sequence it is `off_the_track` where the photo's own answer was refused: `unlocated`, or `ok` at stage `prior` where
-    the track says where it was; a photo that had no answer keeps its reason there. A pose in a map that is nowhere on
-    the Earth is `ok`, with no `lat` and `lon`. `disclosed` is None where everything is told; it is `withheld` where
-    nothing of a place is.
+    sequence or an album it is `off_the_track` where the photo's own answer was refused: `unlocated`, or `ok` at stage
+    `prior` where the track says where it was; a photo that had no answer keeps its reason there. A pose in a map that
+    is nowhere on the Earth is `ok`, with no `lat` and `lon`. `disclosed` is None where everything is told; it is
+    `withheld` where nothing of a place is.
     """
 
     photo: str
@@ -299,6 +320,7 @@ class Fix:
     pose: Pose | None = None
     priors: tuple[PriorGuess, ...] = ()
     search: Searched | None = None
+    album: InAlbum | None = None
     timing_ms: dict[str, float] = field(default_factory=dict)
     disclosed: Disclosed | None = None
 

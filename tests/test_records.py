@@ -139,6 +139,7 @@ def test_every_record_has_the_same_keys_in_the_same_order() -> None:
         "priors",
         "timing_ms",
         "search",
+        "album",
         "disclosed",
     ]
 

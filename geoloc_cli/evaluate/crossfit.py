@@ -29,9 +29,9 @@ from geoloc_cli.evaluate.observed import Observed
 from geoloc_cli.evaluate.radii import Around
 from geoloc_cli.geo.belief import mode
 from geoloc_cli.geo.earth import haversine_m
+from geoloc_cli.photos.moments import natural_order
 from geoloc_cli.pipeline.asking import Asked, blended, fused
 from geoloc_cli.pipeline.calibrated import Calibration, Reliabilities, Reliability, photo_key
-from geoloc_cli.pipeline.sequence import natural_order
 from geoloc_cli.priors.calibrate import likeliest_share
 from geoloc_cli.types import Belief, Fix
 

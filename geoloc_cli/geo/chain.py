@@ -114,6 +114,14 @@ class Chain:
         rise = 0.5 * np.sum((one.unit[a] - one.unit[b]) ** 2, axis=-1)
         return rise, one.variance[a] + one.variance[b], np.abs(self._when[a] - self._when[b])
 
+    def photo_of(self, component: int) -> int:
+        """The photograph that names a component."""
+        return int(np.searchsorted(self.evidence.first, component, side="right")) - 1
+
+    def time_of(self, component: int) -> float:
+        """The time of its photograph."""
+        return float(self._when[component])
+
     def shares(self, near: int = 16) -> Iterator[Shares]:
         """For each photograph in turn what all of the paths make of it, by `near` anchors at most on either side."""
         backwards = Chain(self.evidence.reversed(), self.travel, self.keep)
@@ -140,13 +148,24 @@ class Chain:
             return path
         at, end = int(carried.anchor[carried.log.argmax()]), n
         while at >= 0:
-            owner = int(np.searchsorted(one.first, at, side="right")) - 1
+            owner = self.photo_of(at)
             for i in range(owner + 1, end):
                 k, through, _ = self._reach(Carried(np.array([at]), np.zeros(1), -np.inf), i)
                 if len(k) and through.max() > one.log_doubt[i]:
                     path[i] = k[through[0].argmax()]
             path[owner], end, at = at, owner, int(origin[at])
         return path
+
+    def learned(self) -> Chain:
+        """The same with the ways of travel that its own best path shows."""
+        path = self.best_path()
+        steps = path[path >= 0]
+        if len(steps) < 2:
+            return self
+        log = self.travel.log_parts(*self.between(steps[:-1], steps[1:]))
+        part = np.exp(log - log.max(axis=-1, keepdims=True))
+        counts = (part / part.sum(axis=-1, keepdims=True))[:, :-1].sum(axis=0)
+        return Chain(self.evidence, self.travel.learned(counts), self.keep)
 
     def _carried(self) -> Iterator[Carried]:
         """What is carried to each photograph from those before it."""

@@ -43,6 +43,9 @@ _STRANGE = 1e-4
 DEFAULT_GAP_S = 6 * 3600.0
 # What was learned from an album counts beside so many gaps of what is usual.
 _USUAL_GAPS = 10.0
+# Answers that are asked how far they are spread, and how far each reaches.
+_AREA_SAMPLE = 512
+_BLUR_M = 500.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,3 +117,19 @@ def travel(mode: str = "auto", area_m2: float | None = None, max_gap_s: float = 
 def name_of(part: int, names: Sequence[str] = tuple(SPEEDS_M_S)) -> str:
     """The word for a part of `log_parts`."""
     return names[part] if part < len(names) else "jump"
+
+
+def area_of_answers(unit: Floats, variance: Floats, weight: Floats) -> float:
+    """The area in m^2 over which an index's answers are spread: 1 over the integral of their density squared.
+
+    unit: (m, 3); variance: (m,) m^2; weight: (m,). Each is blurred by half a kilometre, since what is near an answer is
+    in reach of the next one. No more than the Earth's.
+    """
+    chosen, share = np.arange(len(weight)), weight / weight.sum()
+    if len(weight) > _AREA_SAMPLE:
+        chosen = np.random.default_rng(0).choice(len(weight), _AREA_SAMPLE, p=share)
+        share = np.full(_AREA_SAMPLE, 1.0 / _AREA_SAMPLE)
+    both = variance[chosen][:, None] + variance[chosen] + 2.0 * _BLUR_M**2
+    rise = 0.5 * np.sum((unit[chosen][:, None] - unit[chosen]) ** 2, axis=-1)
+    density = np.exp(-(EARTH_RADIUS_M**2) * rise / both) / (2.0 * math.pi * both)
+    return float(min(1.0 / (share @ density @ share), 4.0 * math.pi * EARTH_RADIUS_M**2))

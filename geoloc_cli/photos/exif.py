@@ -22,6 +22,7 @@ from geoloc_cli.types import Photo, Position
 
 _MAKE, _MODEL, _DATE_TIME = 0x010F, 0x0110, 0x0132
 _EXIF_VERSION = 0x9000
+_SERIAL = 0xA431
 _FOCAL, _FOCAL_35MM, _ZOOM = 0x920A, 0xA405, 0xA404
 _WIDTH, _HEIGHT, _PLANE_X, _PLANE_UNIT = 0xA002, 0xA003, 0xA20E, 0xA210
 # Time, its fraction and its offset, of taking and of digitising.
@@ -62,6 +63,7 @@ def _photo(path: str, metadata: Metadata) -> Photo:
         taken_at=_taken_at(metadata, properties),
         make=make,
         model=metadata.main.text(_MODEL),
+        serial=metadata.exif.text(_SERIAL),
         camera=camera,
         attitude=attitude,
         altitude=xmp_altitude(properties, altitude),

@@ -10,7 +10,6 @@ nobody knows where in the order it stands.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -26,6 +25,7 @@ from geoloc_cli.geo.fisher import R90_PER_SIGMA
 from geoloc_cli.geo.track import Point, Sighting, Track, track
 from geoloc_cli.index.reader import Circle
 from geoloc_cli.photos.exif import read_photo
+from geoloc_cli.photos.moments import natural_order
 from geoloc_cli.types import Belief, Component, Failure, Fix, PriorGuess
 
 Floats = NDArray[np.float64]
@@ -99,12 +99,6 @@ def _order(answers: Sequence[Answer], taken_at: Callable[[str], str | None]) -> 
     whole = all(time.microsecond == 0 for time in times.values())
     time_s = np.array([seconds[path] for path in paths])
     return _Order({path: part[path] for path in paths}, time_s - time_s[0], _WHOLE_SECOND_STD if whole else 0.0)
-
-
-def natural_order(path: str) -> tuple[list[tuple[int, str]], str]:
-    """IMG_9 before IMG_10; folders do not count before names, as one walk may lie in several."""
-    parts = re.findall(r"\d+|\D+", Path(path).name)
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], path
 
 
 def _taken_at(path: str) -> str | None:
