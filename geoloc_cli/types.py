@@ -288,7 +288,7 @@ class InAlbum:
     borrowed_from: tuple[str, ...]
     radius_before_m: float | None
     radius_after_m: float | None
-    travel: Literal["stop", "walk", "ride", "drive", "rail", "fly", "jump"] | None
+    travel: Literal["stop", "stroll", "walk", "ride", "drive", "rail", "fly", "jump"] | None
 
 
 @dataclass(frozen=True, slots=True)

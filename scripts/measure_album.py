@@ -149,6 +149,8 @@ def scores(answers: Sequence[Answer], truth: Sequence[tuple[float, float]]) -> d
     radius = np.array([a.radius_m for a, _ in pairs], np.float64)
     found = {f"within_{limit:.0f}_m": round(float((error <= limit).sum()) / len(truth), 4) for limit in LIMITS_M}
     found["located"] = round(len(pairs) / len(truth), 4)
+    if not pairs:
+        return found
     found["coverage"] = round(float((error <= radius).mean()), 4)
     found["median_radius_m"] = round(float(np.median(radius)), 1)
     found["median_error_m"] = round(float(np.median(error)), 1)
@@ -156,10 +158,10 @@ def scores(answers: Sequence[Answer], truth: Sequence[tuple[float, float]]) -> d
 
 
 def print_table(rows: dict[str, dict[str, float]]) -> None:
-    names = list(next(iter(rows.values())))
-    print(" " * 12 + "".join(f"{name:>17}" for name in names))
+    names = list(max(rows.values(), key=len))
+    print(" " * 14 + "".join(f"{name:>17}" for name in names))
     for row, values in rows.items():
-        print(f"{row:<12}" + "".join(f"{values[name]:>17}" for name in names))
+        print(f"{row:<14}" + "".join(f"{values.get(name, '-'):>17}" for name in names))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import typer.main
 
 from geoloc_cli import __version__
 from geoloc_cli.cli import (
+    album,
     backends,
     completion,
     config,
@@ -64,6 +65,7 @@ def _program(
 app.add_typer(index.app, name="index")
 app.add_typer(map.app, name="map")
 app.command("locate")(locate.locate)
+app.command("album")(album.album)
 app.command("prior")(prior.prior)
 app.command("show")(show.show)
 app.command("export")(export.export)

@@ -185,11 +185,11 @@ class Chain:
         k = np.arange(self.evidence.first[i], self.evidence.first[i + 1])
         weight = self.evidence.log_weight[k]
         reach = carried.log[:, None] + self.links(carried.anchor[:, None], k[None]) + weight
-        wide = self._wide(carried.anchor, k)
+        wide = self.wide(carried.anchor, k)
         arrive = np.concatenate([np.where(wide, -np.inf, reach), carried.none + weight[None]])
         return k, np.where(wide, reach, -np.inf), arrive
 
-    def _wide(self, anchor: Ints, k: Ints) -> Bools:
+    def wide(self, anchor: Ints, k: Ints) -> Bools:
         """Whether components k say less of their place than the anchors do (A, K)."""
         dt = np.abs(self._when[k][None] - self._when[anchor][:, None])
         known = self.evidence.variance[anchor][:, None] + self.travel.usual_variance(dt)
@@ -204,7 +204,7 @@ class Chain:
         over = np.zeros((len(a) + 1, len(b) + 1))
         over[:-1, :-1] = self.links(a[:, None], b[None])
         wide_a, wide_b = np.zeros(to.shape, bool), np.zeros(on.shape, bool)
-        wide_a[:-1], wide_b[:, :-1] = self._wide(a, k), self._wide(b, k).T
+        wide_a[:-1], wide_b[:, :-1] = self.wide(a, k), self.wide(b, k).T
         # A wide component is no link between its anchors: they are linked over it, and the nearer one weighs it.
         gap_a = np.append(one.time[i] - self._when[a], np.inf)[:, None, None]
         gap_b = np.append(self._when[b] - one.time[i], np.inf)[None, None]

@@ -1,8 +1,8 @@
 """Where a photograph of a chain was taken: its own components and its neighbours' places, each by its share.
 
 A component that is chosen is joined with the places of its anchors, as far off as the ways of travel lead in the time
-between: the product of three Gaussians. Where the photograph is elsewhere its place lies between its anchors', or
-about the only one: the product of two, or one, for each way of travel.
+between: the product of three Gaussians. Where the photograph is elsewhere, or says less than its anchors do, its place
+lies between these, or about the only one: a product for each way of travel.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ _SHARED = 0.5
 # Lighter parts are left to the even share: a thousand photographs would be needed to see them.
 _LEAST_SHARE = 1e-3
 _BRIDGES = 12
+# Between two anchors a way is not two ways that know nothing of each other: this share of their variance is left of it.
+_BETWEEN = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +49,12 @@ def smoothed(chain: Chain, i: int, shares: Shares) -> Smoothed:
     own = shares.own
     for k in np.flatnonzero(own[:-1] > _LEAST_SHARE):
         row, column = np.unravel_index(int(joint[:, k].argmax()), joint[:, k].shape)
-        rows.append((*_joined(chain, int(a[row]), int(one.first[i] + k), int(b[column])), float(own[k])))
+        sides, mine, share = (int(a[row]), int(b[column])), int(one.first[i] + k), float(own[k])
+        if any(chain.wide(np.array([side]), np.array([mine]))[0, 0] for side in sides if side >= 0):
+            between = _bridge(chain, *sides, float(one.time[i]), share, mine)
+            rows += between or [(one.unit[mine], float(one.variance[mine]), share)]
+        else:
+            rows.append((*_joined(chain, sides[0], mine, sides[1]), share))
     elsewhere = joint[:, -1]
     for cell in np.argsort(-elsewhere, axis=None)[:_BRIDGES]:
         row, column = np.unravel_index(int(cell), elsewhere.shape)
@@ -87,25 +94,32 @@ def _joined(chain: Chain, before: int, k: int, after: int) -> tuple[Floats, floa
     return toward / np.linalg.norm(toward), float(1.0 / precision + shared)
 
 
-def _bridge(chain: Chain, before: int, after: int, time: float, share: float) -> list[tuple[Floats, float, float]]:
-    """The places between two anchors, or about one, for each way of travel, with their shares of `share`."""
+def _bridge(
+    chain: Chain, before: int, after: int, time: float, share: float, own: int = -1
+) -> list[tuple[Floats, float, float]]:
+    """The places between two anchors, or about one, for each way of travel, with their shares of `share`.
+
+    own: a component that says something of the place, too.
+    """
     one, travel = chain.evidence, chain.travel
     sides = [side for side in (before, after) if side >= 0]
     if not sides:
         return []
     gaps = [abs(time - chain.time_of(side)) for side in sides]
     if len(sides) == 2:
-        ways = _ways(chain, before, after)[:-1]
+        ways, held = _ways(chain, before, after)[:-1], _BETWEEN
     else:
-        ways = travel.share * (1.0 - float(travel.unlinked(gaps[0])))
+        ways, held = travel.share * (1.0 - float(travel.unlinked(gaps[0]))), 1.0
     shared = _SHARED * float(one.variance[sides].min())
+    known = [1.0 / float(one.variance[own])] if own >= 0 else []
+    units = one.unit[[*sides, own] if own >= 0 else sides]
     found = []
     for m in np.flatnonzero(ways * share > _LEAST_SHARE):
         certain = [
-            1.0 / (float(one.variance[side]) - shared + float(travel.variance(gap)[m]))
+            1.0 / (float(one.variance[side]) - shared + held * float(travel.variance(gap)[m]))
             for side, gap in zip(sides, gaps, strict=True)
-        ]
-        toward = np.asarray(certain) @ one.unit[sides]
+        ] + known
+        toward = np.asarray(certain) @ units
         found.append((toward / np.linalg.norm(toward), 1.0 / sum(certain) + shared, float(share * ways[m])))
     return found
 

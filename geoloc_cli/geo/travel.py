@@ -10,7 +10,6 @@ nothing linked them. Nothing links a gap of `max_gap_s` any more, nor a teleport
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,17 +21,23 @@ from geoloc_cli.geo.earth import EARTH_RADIUS_M
 Floats = NDArray[np.float64]
 
 # Standard deviations of a net speed on one axis, m/s: 1.4 of them is its root mean square. A walk of 1.4 m/s among
-# corners nets 1; a bicycle or a tram 4; a car in the country 15; a fast train or a small aircraft 60; a jet 170.
-SPEEDS_M_S = {"stop": 0.02, "walk": 1.0, "ride": 4.0, "drive": 15.0, "rail": 60.0, "fly": 170.0}
-# Shares of the gaps between two photographs of one day. Half of them are a few steps or none; a jet is seldom taken,
-# and fifty other photographs must be wrong before it is thought of in the midst of a walk.
+# corners nets 1, and with a look at every shop 0.3; a bicycle or a tram 4; a car in the country 15; a fast train or a
+# small aircraft 60; a jet 170.
+SPEEDS_M_S = {"stop": 0.02, "stroll": 0.3, "walk": 1.0, "ride": 4.0, "drive": 15.0, "rail": 60.0, "fly": 170.0}
+# Shares of the gaps between two photographs of one day. Two thirds of them are a few steps or a walk; a jet is seldom
+# taken, and fifty other photographs must be wrong before it is thought of in the midst of a walk.
 _SHARES = {
-    "auto": (0.25, 0.45, 0.15, 0.11, 0.03, 0.01),
-    "walk": (0.35, 0.62, 0.03, 0.0, 0.0, 0.0),
-    "drive": (0.15, 0.15, 0.2, 0.5, 0.0, 0.0),
-    "fly": (0.1, 0.2, 0.1, 0.15, 0.1, 0.35),
-    "unknown": (1 / 6,) * 6,
+    "auto": (0.2, 0.2, 0.3, 0.15, 0.11, 0.03, 0.01),
+    "walk": (0.2, 0.25, 0.52, 0.03, 0.0, 0.0, 0.0),
+    "drive": (0.15, 0.05, 0.1, 0.2, 0.5, 0.0, 0.0),
+    "fly": (0.1, 0.1, 0.1, 0.1, 0.15, 0.1, 0.35),
+    "unknown": (1 / 7,) * 7,
 }
+# Where there are no times: metres from one photograph to the next, from a turn on the spot to another country.
+_STEPS_M = (3.0, 10.0, 30.0, 100.0, 300.0, 3000.0, 100_000.0)
+_STEP_SHARES = (0.25, 0.25, 0.2, 0.15, 0.1, 0.04, 0.01)
+# A gap of which nothing is known is that of sightseers, who stroll on for some minutes.
+UNKNOWN_GAP_S = 300.0
 MODES = tuple(_SHARES)
 # A step to the side, the other side of a street, and the errors of two answers beyond what their radii say.
 _SWAY_M = 3.0
@@ -114,8 +119,15 @@ def travel(mode: str = "auto", area_m2: float | None = None, max_gap_s: float = 
     return Travel(np.array(list(SPEEDS_M_S.values())), np.array(_SHARES[mode]), area, max_gap_s)
 
 
-def name_of(part: int, names: Sequence[str] = tuple(SPEEDS_M_S)) -> str:
-    """The word for a part of `log_parts`."""
+def by_steps(area_m2: float | None, max_gap_s: float = DEFAULT_GAP_S) -> Travel:
+    """The travel of photographs without times, one each UNKNOWN_GAP_S: how far they are apart is learned alone."""
+    one = travel("unknown", area_m2, max_gap_s)
+    return replace(one, speed=np.array(_STEPS_M) / UNKNOWN_GAP_S, share=np.array(_STEP_SHARES))
+
+
+def name_of(part: int) -> str:
+    """The word for a part of `log_parts` of the speeds above."""
+    names = tuple(SPEEDS_M_S)
     return names[part] if part < len(names) else "jump"
 
 

@@ -21,7 +21,7 @@ from geoloc_cli.geo.chain import Chain, Evidence, Ints
 from geoloc_cli.geo.earth import haversine_m, places_of_units, unit_vectors
 from geoloc_cli.geo.fisher import R90_PER_SIGMA
 from geoloc_cli.geo.smoothed import Smoothed, smoothed
-from geoloc_cli.geo.travel import DEFAULT_GAP_S, area_of_answers, travel
+from geoloc_cli.geo.travel import DEFAULT_GAP_S, area_of_answers, by_steps, travel
 from geoloc_cli.photos.moments import Moment
 from geoloc_cli.pipeline.sequence import OFF_THE_TRACK
 from geoloc_cli.pipeline.timeline import Way, ways
@@ -123,7 +123,9 @@ class _OneWay:
 
     def __init__(self, number: int, way: Way, fixes: Sequence[Fix], options: AlbumOptions, area: float | None) -> None:
         self._number, self._way, self._fixes = number, way, fixes
-        motion = travel(options.speed, area, options.max_gap_s)
+        self._timed = bool(way.stated.any())
+        known = travel(options.speed, area, options.max_gap_s)
+        motion = known if self._timed else by_steps(area, options.max_gap_s)
         self._chain = Chain(_evidence(fixes, way.time_s), motion).learned()
 
     def answers(self, told: Told) -> list[Fix]:
@@ -149,8 +151,9 @@ class _OneWay:
             # Where the gap itself says nothing, a far place is no surprise.
             if self._chain.travel.unlinked(dt[j]) < _CHANGED:
                 names = [Path(self._way.paths[self._chain.photo_of(int(k))]).name for k in chosen[j : j + 2]]
+                gap = f"{dt[j]:.0f} s" if self._timed else "one step"
                 jumps.append(
-                    f"'{names[0]}' to '{names[1]}': {away[j] / 1000.0:.3g} km in {dt[j]:.0f} s; "
+                    f"'{names[0]}' to '{names[1]}': {away[j] / 1000.0:.3g} km in {gap}; "
                     "is the place of one or the clock wrong?"
                 )
         return jumps
@@ -213,13 +216,13 @@ class _OneWay:
             borrowed_from=tuple(self._way.paths[j] for j in made.sources),
             radius_before_m=radius_m,
             radius_after_m=None,
-            travel=cast(Any, made.way),
+            travel=cast(Any, made.way if self._timed else None),
         )
 
     def _rationale(self, made: Smoothed, fix: Fix, lat: float, lon: float, refused: bool) -> str:
         names = " and ".join(f"'{Path(self._way.paths[j]).name}'" for j in made.sources)
         said = f"{'between' if len(made.sources) == 2 else 'beside'} {names}"
-        if made.way:
+        if made.way and self._timed:
             said += f", {made.way}"
         if refused and fix.lat is not None and fix.lon is not None:
             away = float(haversine_m(fix.lat, fix.lon, lat, lon)) / 1000.0

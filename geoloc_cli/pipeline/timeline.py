@@ -21,12 +21,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from geoloc_cli.geo.travel import UNKNOWN_GAP_S
 from geoloc_cli.photos.moments import Moment, natural_order
 
 Floats = NDArray[np.float64]
 
-# A gap of which nothing is known is that of sightseers, who stroll on for some minutes.
-UNKNOWN_GAP_S = 300.0
 _SET_ANEW_S = 3600.0
 # So many photographs at least before a time that most of them share is held against it; a burst is shorter.
 _FEW = 4
