@@ -157,15 +157,28 @@ class Chain:
         return path
 
     def learned(self) -> Chain:
-        """The same with the ways of travel that its own best path shows."""
+        """The same with the ways of travel, and how they bend, that its own best path shows."""
         path = self.best_path()
         steps = path[path >= 0]
         if len(steps) < 2:
             return self
-        log = self.travel.log_parts(*self.between(steps[:-1], steps[1:]))
-        part = np.exp(log - log.max(axis=-1, keepdims=True))
-        counts = (part / part.sum(axis=-1, keepdims=True))[:, :-1].sum(axis=0)
-        return Chain(self.evidence, self.travel.learned(counts), self.keep)
+        counts = self.travel.ways(*self.between(steps[:-1], steps[1:]))[:, :-1].sum(axis=0)
+        seen = Chain(self.evidence, self.travel.learned(counts), self.keep)
+        return Chain(self.evidence, seen.travel.bent(*seen._bends(steps)), self.keep) if len(steps) > 2 else seen
+
+    def _bends(self, steps: Ints) -> tuple[Floats, Floats, Floats, Floats]:
+        """Of each photograph on a path between two others: how far it is from where an even motion leads, as 1 - cos of
+        the angle (t,); the variance of that by all three places; the ways of travel between the two (t, M); and the
+        product of the seconds to either (t,)."""
+        one, (a, k, b) = self.evidence, (steps[:-2], steps[1:-1], steps[2:])
+        to, on = self._when[k] - self._when[a], self._when[b] - self._when[k]
+        share = (np.maximum(to, 1e-3) / np.maximum(to + on, 2e-3))[:, None]
+        line = (1.0 - share) * one.unit[a] + share * one.unit[b]
+        line /= np.linalg.norm(line, axis=1, keepdims=True)
+        share = share[:, 0]
+        noise = one.variance[k] + (1.0 - share) ** 2 * one.variance[a] + share**2 * one.variance[b]
+        rise = 0.5 * np.sum((one.unit[k] - line) ** 2, axis=1)
+        return rise, noise, self.travel.ways(*self.between(a, b)), to * on
 
     def _carried(self) -> Iterator[Carried]:
         """What is carried to each photograph from those before it."""

@@ -19,8 +19,6 @@ _SHARED = 0.5
 # Lighter parts are left to the even share: a thousand photographs would be needed to see them.
 _LEAST_SHARE = 1e-3
 _BRIDGES = 12
-# Between two anchors a way is not two ways that know nothing of each other: this share of their variance is left of it.
-_BETWEEN = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +69,7 @@ def smoothed(chain: Chain, i: int, shares: Shares) -> Smoothed:
 
 def _ways(chain: Chain, one: int, other: int) -> Floats:
     """The responsibility of each way of travel, and last of no link, for two components (M + 1,)."""
-    rise, variance, dt = chain.between(np.array(one), np.array(other))
-    log = chain.travel.log_parts(rise, variance, dt)
-    part = np.exp(log - log.max())
-    ways: Floats = part / part.sum()
-    return ways
+    return chain.travel.ways(*chain.between(np.array(one), np.array(other)))
 
 
 def _joined(chain: Chain, before: int, k: int, after: int) -> tuple[Floats, float]:
@@ -107,17 +101,19 @@ def _bridge(
         return []
     gaps = [abs(time - chain.time_of(side)) for side in sides]
     if len(sides) == 2:
-        ways, held = _ways(chain, before, after)[:-1], _BETWEEN
+        ways = _ways(chain, before, after)[:-1]
+        moved = [travel.bridged(gap, sum(gaps)) for gap in gaps]
     else:
-        ways, held = travel.share * (1.0 - float(travel.unlinked(gaps[0]))), 1.0
+        ways = travel.share * (1.0 - float(travel.unlinked(gaps[0])))
+        moved = [travel.variance(gaps[0])]
     shared = _SHARED * float(one.variance[sides].min())
     known = [1.0 / float(one.variance[own])] if own >= 0 else []
     units = one.unit[[*sides, own] if own >= 0 else sides]
     found = []
     for m in np.flatnonzero(ways * share > _LEAST_SHARE):
         certain = [
-            1.0 / (float(one.variance[side]) - shared + held * float(travel.variance(gap)[m]))
-            for side, gap in zip(sides, gaps, strict=True)
+            1.0 / (float(one.variance[side]) - shared + float(variance[m]))
+            for side, variance in zip(sides, moved, strict=True)
         ] + known
         toward = np.asarray(certain) @ units
         found.append((toward / np.linalg.norm(toward), 1.0 / sum(certain) + shared, float(share * ways[m])))
