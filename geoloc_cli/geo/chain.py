@@ -102,6 +102,7 @@ class Chain:
 
     def __init__(self, evidence: Evidence, travel: Travel, keep: int = KEEP) -> None:
         self.evidence, self.travel, self.keep = evidence, travel, keep
+        self._axes = np.ascontiguousarray(evidence.unit.T)
         self._when = evidence.time[np.repeat(np.arange(len(evidence.time)), np.diff(evidence.first))]
 
     def links(self, a: Ints, b: Ints) -> Floats:
@@ -111,8 +112,12 @@ class Chain:
     def between(self, a: Ints, b: Ints) -> tuple[Floats, Floats, Floats]:
         """What the travel asks of components a and b: rise, variance in m^2, and seconds."""
         one = self.evidence
-        rise = 0.5 * np.sum((one.unit[a] - one.unit[b]) ** 2, axis=-1)
-        return rise, one.variance[a] + one.variance[b], np.abs(self._when[a] - self._when[b])
+        return self._rise(a, b), one.variance[a] + one.variance[b], np.abs(self._when[a] - self._when[b])
+
+    def _rise(self, a: Ints, b: Ints) -> Floats:
+        x, y = self._axes[:, a], self._axes[:, b]
+        rise: Floats = 0.5 * ((x[0] - y[0]) ** 2 + (x[1] - y[1]) ** 2 + (x[2] - y[2]) ** 2)
+        return rise
 
     def photo_of(self, component: int) -> int:
         """The photograph that names a component."""
@@ -196,15 +201,17 @@ class Chain:
         """The components of photograph i, what anchors bring to those that are no anchors after them (A, K), and what
         anchors and last none bring to those that are (A + 1, K)."""
         k = np.arange(self.evidence.first[i], self.evidence.first[i + 1])
-        weight = self.evidence.log_weight[k]
-        reach = carried.log[:, None] + self.links(carried.anchor[:, None], k[None]) + weight
+        weight, variance, anchor = self.evidence.log_weight[k], self.evidence.variance, carried.anchor[:, None]
+        dt = self.evidence.time[i] - self._when[anchor]
+        reach = self.travel.log_ratio(self._rise(anchor, k[None]), variance[anchor] + variance[k], np.abs(dt))
+        reach += carried.log[:, None] + weight
         wide = self.wide(carried.anchor, k)
         arrive = np.concatenate([np.where(wide, -np.inf, reach), carried.none + weight[None]])
         return k, np.where(wide, reach, -np.inf), arrive
 
     def wide(self, anchor: Ints, k: Ints) -> Bools:
-        """Whether components k say less of their place than the anchors do (A, K)."""
-        dt = np.abs(self._when[k][None] - self._when[anchor][:, None])
+        """Whether components k, all of one photograph, say less of their place than the anchors do (A, K)."""
+        dt = np.abs(self._when[k][None, :1] - self._when[anchor][:, None])
         known = self.evidence.variance[anchor][:, None] + self.travel.usual_variance(dt)
         wide: Bools = self.evidence.variance[k][None] > known
         return wide

@@ -120,10 +120,22 @@ class Travel:
             return np.concatenate([log, np.log(unlinked)[..., None]], axis=-1)
 
     def log_ratio(self, rise: Floats, variance: Floats, dt: Floats) -> Floats:
-        """The logarithm of the ratio itself, of the shape to which the three broadcast."""
-        rise, variance, dt = np.broadcast_arrays(rise, variance, dt)
-        ratio: Floats = np.logaddexp.reduce(self.log_parts(rise, variance, dt), axis=-1)
-        return ratio
+        """The logarithm of the ratio itself, of the shape to which the three broadcast.
+
+        What nothing links keeps the sum of `log_parts` away from zero, so that it is made without logarithms.
+        """
+        unlinked = self.unlinked(dt)
+        linked = 1.0 - unlinked
+        far = np.maximum(np.abs(dt), _LEAST_S) ** 2
+        square = EARTH_RADIUS_M**2 * rise
+        peak_m2 = self.area_m2 / (2.0 * math.pi)
+        ratio = np.zeros(np.broadcast_shapes(np.shape(rise), np.shape(variance), np.shape(dt)))
+        for speed, share in zip(self.speed.tolist(), self.share.tolist(), strict=True):
+            if share > 0.0:
+                whole = variance + (speed**2 * far + _SWAY_M**2)
+                ratio += share * np.maximum(peak_m2 / whole, 1.0) * np.exp(-square / whole)
+        log: Floats = np.log(linked * ratio + unlinked)
+        return log
 
     def ways(self, rise: Floats, variance: Floats, dt: Floats) -> Floats:
         """The responsibility of each part of `log_parts`: (..., M + 1), of one together."""
