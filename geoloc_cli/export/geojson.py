@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from geoloc_cli.export.located import Located, in_time_order
+from geoloc_cli.export.located import Located, ways
 from geoloc_cli.export.outlines import Ring, box, circle, line
 from geoloc_cli.records import to_record
 from geoloc_cli.types import Failure, Fix
@@ -20,16 +20,16 @@ def document(photos: Sequence[Located], *, shapes: bool = False) -> dict[str, An
     """A FeatureCollection of photos that have a place, with its bounding box.
 
     With `shapes` the circles of `radius_m` come before them, so that they are drawn below, and after them the way in
-    the order of time. Where all of it has a height, which here too counts from the ellipsoid, this
-    is the third coordinate.
+    the order of time, or those of an album. Where all of it has a height, which here too counts from the ellipsoid,
+    this is the third coordinate.
     """
     heights = [] if shapes else [photo.fix.alt_m for photo in photos if photo.fix.alt_m is not None]
     high = len(heights) == len(photos)
     rings = [_circle(photo) for photo in photos] if shapes else []
     features = [_outline(photo.fix, made) for photo, made in zip(photos, rings, strict=False) if made]
     features += [_feature(photo.fix, high=high) for photo in photos]
-    rows = [photo.row() for photo in in_time_order(photos)] if shapes else []
-    features += [way] if (way := _way(rows)) else []
+    for chain in ways(photos) if shapes else []:
+        features += [way] if (way := _way([photo.row() for photo in chain])) else []
     corners = [(lat, lon) for made in rings for ring in made for lon, lat in ring]
     bounds = box([*(photo.place for photo in photos), *corners])
     if bounds is None:

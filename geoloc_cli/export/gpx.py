@@ -1,4 +1,4 @@
-"""Located photos as GPX 1.1: a waypoint each, and a track in the order of time.
+"""Located photos as GPX 1.1: a waypoint each, and a track in the order of time, or one for each chain of an album.
 
 GPX has no word for an accuracy: its `hdop` is a property of the satellites' places, so that `radius_m` stands in an
 extension, and so does the height, since GPX's `ele` counts from the sea and a fix's from the ellipsoid.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from geoloc_cli.export.located import Located, in_time_order
+from geoloc_cli.export.located import Located, ways
 from geoloc_cli.export.markup import Html, element, join
 from geoloc_cli.export.outlines import degrees
 
@@ -17,17 +17,19 @@ _EXTENSIONS = ("radius_m", "confidence", "stage", "alt_m", "heading_deg", "pitch
 
 
 def document(photos: Sequence[Located]) -> str:
-    """A waypoint a photo, and one track of those whose files say when they were taken, where these are two or more.
+    """A waypoint a photo, and the tracks of those whose files say when they were taken (`located.ways`).
 
     GPX's times are of UTC: a point has one where its file says how far the clock was from it.
     """
-    way = in_time_order(photos)
-    track = element("trk", element("trkseg", "\n", join([_point("trkpt", photo) for photo in way], "\n"), "\n"))
+    tracks = [
+        element("trk", element("trkseg", "\n", join([_point("trkpt", photo) for photo in way], "\n"), "\n"))
+        for way in ways(photos)
+    ]
     points = [_point("wpt", photo) for photo in photos]
     whole = element(
         "gpx",
         "\n",
-        join([*points, *([track] if len(way) > 1 else [])], "\n"),
+        join([*points, *tracks], "\n"),
         "\n",
         version="1.1",
         creator="geoloc",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from geoloc_cli.export.located import Located
+from geoloc_cli.export.located import Located, ways
 from geoloc_cli.export.markup import Html, element, join
 from geoloc_cli.export.outlines import Ring, circle, degrees, line
 from geoloc_cli.geo.earth import destination
@@ -34,7 +34,7 @@ _STYLES = join(
 
 
 def document(photos: Sequence[Located]) -> str:
-    """One placemark a photo, and folders with the circles of `radius_m` and with the lines of sight.
+    """One placemark a photo, and folders with the circles of `radius_m`, the lines of sight, and an album's ways.
 
     A photo whose heading is known has a camera, too, so that a click shows the view; its roll is left out, since KML
     does not say which way it counts.
@@ -43,6 +43,7 @@ def document(photos: Sequence[Located]) -> str:
         ("Photos", [_photo(photo) for photo in photos]),
         ("Accuracy", [mark for photo in photos for mark in _accuracy(photo)]),
         ("Lines of sight", [mark for photo in photos for mark in _sight(photo)]),
+        ("Ways", [_way(chain) for chain in ways(photo for photo in photos if photo.fix.album)]),
     )
     parts = [_folder(name, marks) for name, marks in folders if marks]
     whole = element("kml", element("Document", _STYLES, join(parts)), xmlns="http://www.opengis.net/kml/2.2")
@@ -101,6 +102,17 @@ def _sight(photo: Located) -> Iterator[Html]:
     for part in line([photo.place, (float(lat), float(lon))])[:1]:
         way = element("LineString", element("tessellate", "1"), element("coordinates", _corners(part)))
         yield element("Placemark", element("name", photo.fix.photo), element("styleUrl", "#sight"), way)
+
+
+def _way(chain: Sequence[Located]) -> Html:
+    album = chain[0].fix.album
+    name = f"{album.chain}: {album.camera or 'unknown camera'}" if album else ""
+    parts = [
+        element("LineString", element("tessellate", "1"), element("coordinates", _corners(part)))
+        for part in line([photo.place for photo in chain])
+    ]
+    shape = parts[0] if len(parts) == 1 else element("MultiGeometry", join(parts))
+    return element("Placemark", element("name", name), element("styleUrl", "#sight"), shape)
 
 
 def _corners(ring: Ring) -> str:

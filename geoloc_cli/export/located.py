@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable
 from datetime import MAXYEAR, UTC, datetime
 from functools import cached_property
 
 from geoloc_cli.errors import PhotoError
 from geoloc_cli.photos.exif import read_photo
+from geoloc_cli.photos.moments import natural_order
 from geoloc_cli.types import Fix, Photo
 
 Value = str | float | int | None
@@ -130,7 +130,25 @@ def in_time_order(photos: Iterable[Located]) -> list[Located]:
     times = [(photo, time) for photo in photos if (time := photo.time)]
     local = any(time.tzinfo is None for _, time in times)
     order = [(time.replace(tzinfo=None if local else time.tzinfo), photo) for photo, time in times]
-    return [photo for _, photo in sorted(order, key=lambda pair: (pair[0], _natural(pair[1].fix.photo)))]
+    return [photo for _, photo in sorted(order, key=lambda pair: (pair[0], natural_order(pair[1].fix.photo)))]
+
+
+def ways(photos: Iterable[Located]) -> list[list[Located]]:
+    """Those that make a track, two photos or more: one in the order of time, or of an album each of its chains.
+
+    A chain without any time goes by the order of its names, as it did when it was made.
+    """
+    chains: dict[int | None, list[Located]] = {}
+    for photo in photos:
+        chains.setdefault(photo.fix.album.chain if photo.fix.album else None, []).append(photo)
+    found = []
+    for number, chain in sorted(chains.items(), key=lambda item: item[0] or 0):
+        timed = in_time_order(chain)
+        if not timed and number is not None:
+            timed = sorted(chain, key=lambda photo: natural_order(photo.fix.photo))
+        if len(timed) > 1:
+            found.append(timed)
+    return found
 
 
 def readable(text: str) -> str:
@@ -141,8 +159,3 @@ def readable(text: str) -> str:
 def is_utf8(name: str) -> bool:
     """Whether the name is text to every program."""
     return readable(name) == name
-
-
-def _natural(path: str) -> list[tuple[int, str]]:
-    """IMG_9 before IMG_10."""
-    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.findall(r"\d+|\D+", path)]

@@ -75,7 +75,10 @@ def test_photos_to_a_map_and_a_track(town: SmallTown, tmp_path: Path, run: Run) 
     recorded.write_text(out)
     status, gpx, _ = run("export", str(recorded), "--to", "gpx")
     assert status == 0
-    assert gpx.count("<trkpt") == 3
+    assert (gpx.count("<trk>"), gpx.count("<trkpt")) == (1, 3)
+    status, kml, _ = run("export", str(recorded), "--to", "kml")
+    assert status == 0
+    assert "<name>1: A camera</name>" in kml
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from geoloc_cli.errors import UsageError
+from geoloc_cli.export.located import Located, ways
 from geoloc_cli.geo.belief import credible_radius_m
 from geoloc_cli.geo.earth import destination, haversine_m
 from geoloc_cli.photos.moments import Moment
@@ -45,10 +46,8 @@ def smooth(answers: Sequence[Answer], step_s: float = 10.0, **options: float | s
     moments = {a.photo: Moment("A", None, step_s * i, None) for i, a in enumerate(answers) if isinstance(a, Fix)}
     found, told = smooth_album(answers, moments, AlbumOptions(**options))  # type: ignore[arg-type]
     assert [a.photo for a in found] == [a.photo for a in answers]
-    for answer in found:
-        line = dumps(answer)
-        jsonschema.validate(json.loads(line), json_schema())
-        assert loads(line) == answer
+    assert [loads(dumps(answer)) for answer in found] == found
+    jsonschema.validate(json.loads(dumps(found[2])), json_schema())
     return [a for a in found if isinstance(a, Fix)], told
 
 
@@ -152,6 +151,17 @@ def test_without_times_the_order_of_the_names_still_bridges() -> None:
     assert bridged.album is not None
     assert (bridged.album.time, bridged.album.travel) == ("order", None)
     assert found[9] == Failure("broken.jpg", "not_a_photo", "It is none.")
+
+
+def test_two_cameras_are_two_tracks_of_the_exports() -> None:
+    answers = [*walk(4, name="A"), *walk(4, at(0.0, 3000.0), name="B")]
+    moments = {a.photo: Moment(a.photo[0], None, None, None) for a in answers}
+    found, _ = smooth_album(answers, moments, AlbumOptions())
+    chains = ways(Located(one) for one in found if isinstance(one, Fix))
+    assert [[photo.fix.photo for photo in chain] for chain in chains] == [
+        [f"A_{i}.jpg" for i in range(4)],
+        [f"B_{i}.jpg" for i in range(4)],
+    ]
 
 
 def test_neighbours_that_share_their_references_sharpen_little() -> None:
