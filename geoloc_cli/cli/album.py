@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ import typer
 
 from geoloc_cli.cli import asking, html_map, options, output
 from geoloc_cli.cli import calibration as calibrations
+from geoloc_cli.cli.disclosing import DISCLOSE, POLICY, Discloser
 from geoloc_cli.cli.fixes import FixReader
 from geoloc_cli.cli.locate import where
 from geoloc_cli.cli.progress import bar
@@ -75,6 +77,8 @@ def album(
     resume: str = _RESUME,
     calibration: str = calibrations.CALIBRATION,
     exclude_list: str = options.EXCLUDE,
+    disclose: str = DISCLOSE,
+    disclose_policy: str = POLICY,
     cache: str = options.CACHE,
     offline: bool = options.OFFLINE,
     workers: int = options.WORKERS,
@@ -97,26 +101,31 @@ def album(
         raise UsageError("Give photos with --index or --map, or the answers of `geoloc locate` with --fixes.")
     if report_file is None and not (tiles is None and truth is None and thumbnails is None):
         raise UsageError("--tiles, --truth and --thumbnails are of a map; name its file with --report FILE.")
-    page = html_map.Report(tiles, truth, thumbnails, workers, quiet, report_file) if report_file is not None else None
+    told_as = Discloser(disclose, disclose_policy)
+    if resume and not told_as.all_is_told:
+        raise UsageError("An album goes by exact answers, which --disclose keeps out of --resume; leave one out.")
+    small = told_as.thumbnails(truth, thumbnails)
+    page = html_map.Report(tiles, truth, small, workers, quiet, report_file) if report_file is not None else None
     writer = output.writer(format, explain=False)
-    reader = FixReader()
+    reader = FixReader(lambda answer: answer)
     if fixes:
         if index or map:
             raise UsageError("--fixes holds answers; leave out --index and --map.")
         alone = list(reader.answers(fixes))
     else:
-        alone = _located(ctx, photos, SimpleNamespace(**ctx.params))
+        alone = _located(ctx, photos, SimpleNamespace(**ctx.params), told_as)
     moments = {answer.photo: moment_of(answer.photo) for answer in alone if isinstance(answer, Fix)}
     with bar(len(moments), quiet) as shown:
-        answers, told = smooth_album(alone, moments, chosen, lambda: shown.step("locating", 1))
+        exact, told = smooth_album(alone, moments, chosen, lambda: shown.step("locating", 1))
         shown.stop()
+    answers = [told_as(answer) for answer in exact]
     for answer in answers:
         writer.write(answer)
     writer.close()
     if page:
         page.write(answers, report_file)
     if not quiet:
-        _tell(answers, told)
+        _tell(answers, told if told_as.all_is_told else replace(told, odd=[]))
     if reader.bad or any(isinstance(answer, Failure) for answer in answers):
         raise typer.Exit(EXIT_SOME_FAILED)
 
@@ -129,7 +138,7 @@ def seconds(text: str) -> float:
     return float(match[1]) * _UNITS_S[match[2]]
 
 
-def _located(ctx: typer.Context, photos: list[str], given: SimpleNamespace) -> list[Fix | Failure]:
+def _located(ctx: typer.Context, photos: list[str], given: SimpleNamespace, told_as: Discloser) -> list[Fix | Failure]:
     """The answers of the photos alone, those kept by --resume first; whatever is finished is kept there."""
     from geoloc_cli.engine.local import LocalPool
     from geoloc_cli.pipeline.answered import Answered
@@ -145,16 +154,19 @@ def _located(ctx: typer.Context, photos: list[str], given: SimpleNamespace) -> l
     chosen = LocateOptions(near=circles, top_k=given.top_k, list_k=min(5, given.top_k), rerank=given.rerank)
     chosen.check()
     done = Answered(given.resume)
+    told_as.of_kept(done.answers.values(), given.resume, given.quiet)
     named = asking.with_neighbours(ctx, asking.priors_of(ctx, given.prior), searched)
+    named = asking.with_contexts(named, told_as.by_context, given.quiet)
+    kept_in = told_as.cache(given.cache)
     stored = calibrations.fitting(given.calibration, named, searched, given.retriever, given.matcher)
-    with Panel(named, given.cache) as panel, bar(len(paths), given.quiet) as shown:
+    with Panel(named, kept_in) as panel, bar(len(paths), given.quiet) as shown:
         fresh = locate_photos(
             searched,
             [path for path in paths if path not in done.answers],
             chosen,
             LocalPool(given.workers),
             priors=panel,
-            cache=given.cache,
+            cache=kept_in,
             retriever=given.retriever,
             matcher=given.matcher,
             calibration=stored.calibration if stored else None,

@@ -78,8 +78,7 @@ def smooth_album(
     moments: by photo, of all that have an answer. step() is called for each photo that is done.
     """
     told = Told()
-    # A pose in a map that is nowhere on the Earth has no place on a way.
-    fixes = {a.photo: a for a in answers if isinstance(a, Fix) and (a.status != "ok" or a.lat is not None)}
+    fixes = {a.photo: a for a in answers if isinstance(a, Fix) and _takes_part(a)}
     final: dict[str, Fix] = {}
     area = _area(list(fixes.values()))
     for number, way in enumerate(ways({path: moments[path] for path in fixes}, options.max_gap_s), 1):
@@ -90,6 +89,11 @@ def smooth_album(
             step()
         told.odd += [odd for odd in here.odd() if odd not in told.odd]
     return [final.get(a.photo, a) if isinstance(a, Fix) else a for a in answers], told
+
+
+def _takes_part(fix: Fix) -> bool:
+    """Not a pose in a map that is nowhere on the Earth, nor what was coarsened once, and must not be refined again."""
+    return fix.disclosed is None and (fix.status != "ok" or fix.lat is not None)
 
 
 def _said(fix: Fix) -> list[Component]:

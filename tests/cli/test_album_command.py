@@ -71,6 +71,16 @@ def test_photos_to_a_map_and_a_track(town: SmallTown, tmp_path: Path, run: Run) 
     status, again, _ = run("album", "--fixes", str(first))
     assert (status, again) == (0, out)
 
+    # Of an album that is told by cities alone, nothing finer is told, and nothing makes it finer again.
+    status, coarse, _ = run("album", "--fixes", str(first), "--disclose", "city")
+    assert status == 0
+    assert {json.loads(line)["album"] for line in coarse.splitlines()} == {None}
+    assert fixes[1].lat is not None
+    assert f"{fixes[1].lat:.3f}"[:-1] not in coarse
+    cities = tmp_path / "cities.jsonl"
+    cities.write_text(coarse)
+    assert run("album", "--fixes", str(cities))[1] == coarse
+
     recorded = tmp_path / "album.jsonl"
     recorded.write_text(out)
     status, gpx, _ = run("export", str(recorded), "--to", "gpx")
