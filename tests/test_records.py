@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from geoloc_cli.errors import UsageError
 from geoloc_cli.records import SCHEMA, dumps, from_record, json_schema, loads, to_record
-from geoloc_cli.types import Belief, Candidate, Component, Disclosed, Failure, Fix, Pose, PriorGuess
+from geoloc_cli.types import Belief, Candidate, Component, Disclosed, Failure, Fix, InAlbum, Pose, PriorGuess
 
 lat, lon = st.floats(-90, 90), st.floats(-180, 180)
 length = st.floats(0.01, 2e7)
@@ -64,6 +64,17 @@ poses = st.builds(
 )
 details = st.none() | st.fixed_dictionaries({"levels": st.fixed_dictionaries({"city": st.text(max_size=9)})})
 guesses = st.builds(PriorGuess, st.just("exif"), lat, lon, length, st.text(max_size=9), details)
+albums = st.builds(
+    InAlbum,
+    chain=count,
+    camera=st.none() | st.text(max_size=9),
+    time=st.sampled_from(["exif", "order"]),
+    own=share,
+    borrowed_from=st.lists(name, max_size=2).map(tuple),
+    radius_before_m=st.none() | length,
+    radius_after_m=st.none() | length,
+    travel=st.sampled_from([None, "stop", "fly", "jump"]),
+)
 fixes = st.builds(
     Fix,
     photo=name,
@@ -78,6 +89,7 @@ fixes = st.builds(
     candidates=st.lists(candidates, max_size=3).map(tuple),
     pose=st.none() | poses,
     priors=st.lists(guesses, max_size=2).map(tuple),
+    album=st.none() | albums,
     timing_ms=st.dictionaries(st.sampled_from(["decode", "verify"]), st.floats(0, 1e5)),
     disclosed=st.none() | st.builds(Disclosed, level=st.just("city"), contexts=st.none() | st.just(("people",))),
 )

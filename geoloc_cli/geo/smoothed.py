@@ -99,24 +99,26 @@ def _bridge(
     sides = [side for side in (before, after) if side >= 0]
     if not sides:
         return []
-    gaps = [abs(time - chain.time_of(side)) for side in sides]
+    shared = _SHARED * float(one.variance[sides].min())
+    apart = one.variance[sides] - shared
+    gaps = np.array([abs(time - chain.time_of(side)) for side in sides])
     if len(sides) == 2:
         ways = _ways(chain, before, after)[:-1]
-        moved = [travel.bridged(gap, sum(gaps)) for gap in gaps]
+        weight = gaps[::-1] / gaps.sum() if gaps.any() else np.full(2, 0.5)
+        variance = weight**2 @ apart + travel.bridged(*gaps)
     else:
-        ways = travel.share * (1.0 - float(travel.unlinked(gaps[0])))
-        moved = [travel.variance(gaps[0])]
-    shared = _SHARED * float(one.variance[sides].min())
-    known = [1.0 / float(one.variance[own])] if own >= 0 else []
-    units = one.unit[[*sides, own] if own >= 0 else sides]
+        ways, weight = travel.share * (1.0 - float(travel.unlinked(gaps[0]))), np.ones(1)
+        variance = apart + travel.variance(gaps[0])
+    toward = weight @ one.unit[sides]
+    toward /= np.linalg.norm(toward)
+    known = 1.0 / float(one.variance[own]) if own >= 0 else 0.0
     found = []
     for m in np.flatnonzero(ways * share > _LEAST_SHARE):
-        certain = [
-            1.0 / (float(one.variance[side]) - shared + float(variance[m]))
-            for side, variance in zip(sides, moved, strict=True)
-        ] + known
-        toward = np.asarray(certain) @ units
-        found.append((toward / np.linalg.norm(toward), 1.0 / sum(certain) + shared, float(share * ways[m])))
+        center, certain = toward, 1.0 / float(variance[m])
+        if own >= 0:
+            center = certain * toward + known * one.unit[own]
+            center = center / np.linalg.norm(center)
+        found.append((center, 1.0 / (certain + known) + shared, float(share * ways[m])))
     return found
 
 

@@ -83,13 +83,10 @@ class Travel:
         squared: Floats = far**2 + _SWAY_M**2
         return squared
 
-    def bridged(self, dt: float, whole: float) -> Floats:
-        """Variance (M,) about a place dt before or after, of one on the way to another place `whole` seconds from it.
-
-        It grows as dt times `whole`, so that the product of both ends lies where an even motion leads and has the
-        variance b v^2 dt (whole - dt).
-        """
-        bridged: Floats = self.bend * self.speed**2 * max(dt, _LEAST_S) * max(whole, _LEAST_S) + _SWAY_M**2
+    def bridged(self, before_s: float, after_s: float) -> Floats:
+        """Variance (M,) about where an even motion leads, of one between two places before and after it: b v^2 t u."""
+        product = max(before_s, _LEAST_S) * max(after_s, _LEAST_S)
+        bridged: Floats = self.bend * self.speed**2 * product + _SWAY_M**2
         return bridged
 
     def usual_variance(self, dt: ArrayLike) -> Floats:
