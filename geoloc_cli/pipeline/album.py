@@ -9,6 +9,7 @@ needs the answers alone, and no picture again.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -42,6 +43,7 @@ _WIDEST_BRIDGE_M = 25_000.0
 # An answer that its neighbours change by less than this is left as its own photograph says.
 _SHARPER = 0.8
 _CHANGED = 0.05
+_SAME_PLACE_M = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,11 @@ def smooth_album(
             step()
         told.odd += [odd for odd in here.odd() if odd not in told.odd]
     return [final.get(a.photo, a) if isinstance(a, Fix) else a for a in answers], told
+
+
+def _away_m(fix: Fix, lat: float, lon: float) -> float:
+    """How far a place is from a fix's own; without end where it has none."""
+    return math.inf if fix.lat is None or fix.lon is None else float(haversine_m(fix.lat, fix.lon, lat, lon))
 
 
 def _takes_part(fix: Fix) -> bool:
@@ -178,27 +185,32 @@ class _OneWay:
         refused = fix.status == "ok" and own < 0.5
         if not changed and not refused and fix.radius_m is not None and radius > _SHARPER * fix.radius_m:
             return replace(fix, album=replace(noted, radius_after_m=fix.radius_m))
-        if fix.pose is not None and not refused:  # a pose is never moved
+        # A pose is never moved; where another of its places is the right one it goes.
+        held = fix.pose if not refused and _away_m(fix, lat, lon) <= max(radius, _SAME_PLACE_M) else None
+        if held is not None:
             return replace(fix, album=replace(noted, radius_after_m=fix.radius_m))
         if radius > max(_WIDEST_BRIDGE_M, fix.radius_m or 0.0):
             return self._lost(fix, belief, noted, refused, told)
         told.refused += refused
         told.placed += fix.status != "ok"
         told.sharper += fix.status == "ok" and not refused
+        if refused:
+            away = f"{_away_m(fix, lat, lon) / 1000.0:.3g} km from where its neighbours put it"
+            told.odd.append(f"'{Path(fix.photo).name}' is by its own answer {away}; that was refused")
         guess = PriorGuess(NAME, lat, lon, radius, self._rationale(made, fix, lat, lon, refused))
-        own_stage = fix.stage if own >= 0.5 and fix.stage else "prior"
+        own_stage = "rerank" if fix.stage == "pose" else fix.stage
         return replace(
             fix,
             status="ok",
-            stage=own_stage,
+            stage=own_stage if own >= 0.5 and own_stage else "prior",
             reason=OFF_THE_TRACK if refused else fix.reason,
             lat=lat,
             lon=lon,
-            alt_m=None if own < 0.5 else fix.alt_m,
+            alt_m=None if own < 0.5 or fix.pose else fix.alt_m,
             radius_m=radius,
             confidence=round(float(mass_within(belief, lat, lon, 1000.0)), 4),
             belief=belief,
-            pose=None if refused else fix.pose,
+            pose=None,
             priors=(*fix.priors, guess),
             album=replace(noted, radius_after_m=radius),
         )
@@ -228,9 +240,8 @@ class _OneWay:
         said = f"{'between' if len(made.sources) == 2 else 'beside'} {names}"
         if made.way and self._timed:
             said += f", {made.way}"
-        if refused and fix.lat is not None and fix.lon is not None:
-            away = float(haversine_m(fix.lat, fix.lon, lat, lon)) / 1000.0
-            said += f"; its own answer, {away:.3g} km from here, was refused"
+        if refused:
+            said += f"; its own answer, {_away_m(fix, lat, lon) / 1000.0:.3g} km from here, was refused"
         return said
 
 

@@ -71,6 +71,15 @@ def test_photos_to_a_map_and_a_track(town: SmallTown, tmp_path: Path, run: Run) 
     status, again, _ = run("album", "--fixes", str(first))
     assert (status, again) == (0, out)
 
+    # Interrupted while it wrote the second line, it goes on from there, and comes to the same.
+    whole = first.read_bytes()
+    first.write_bytes(whole[: whole.index(b"\n") + 40])
+    status, resumed, _ = run("album", *given, "--resume", str(first))
+    assert status == 0
+    assert [json.loads(line)["album"] for line in resumed.splitlines()] == [
+        json.loads(line)["album"] for line in out.splitlines()
+    ]
+
     # Of an album that is told by cities alone, nothing finer is told, and nothing makes it finer again.
     status, coarse, _ = run("album", "--fixes", str(first), "--disclose", "city")
     assert status == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 import jsonschema
 import numpy as np
@@ -16,7 +17,7 @@ from geoloc_cli.geo.earth import destination, haversine_m
 from geoloc_cli.photos.moments import Moment
 from geoloc_cli.pipeline.album import AlbumOptions, Answer, Told, smooth_album
 from geoloc_cli.records import dumps, json_schema, loads
-from geoloc_cli.types import Belief, Component, Failure, Fix
+from geoloc_cli.types import Belief, Component, Failure, Fix, Pose
 
 HERE = (59.95, 24.5)
 
@@ -89,6 +90,26 @@ def test_one_that_is_sure_and_wrong_is_refused_and_drags_nobody() -> None:
     assert "its own answer, 6.95 km from here, was refused" in found[4].priors[-1].rationale
     assert max(off_m(one, at(12.0 * i)) for i, one in enumerate(found)) < 12.0
     assert told.refused == 1
+    assert told.odd == ["'IMG_4.jpg' is by its own answer 6.95 km from where its neighbours put it; that was refused"]
+
+
+def test_a_pose_stays_where_it_is_and_goes_where_another_place_is_right() -> None:
+    answers = walk(9)
+    pose = Pose("m", True, (1, 0, 0, 0), (0, 0, 0), (0, 0, 0), (0, 0, 0), 0.0, 0.0, 0.0, 90, 0.9, 1.0, None, None, "t")
+    two = fix(4, (at(48.0), 4.0, 0.5), (at(48.0, 900.0), 4.0, 0.45))
+    right = replace(two, stage="pose", pose=pose, alt_m=80.0)
+    wrong = replace(right, lat=two.belief.components[1].lat, lon=two.belief.components[1].lon)
+    found = [smooth([*answers[:4], one, *answers[5:]])[0][4] for one in (right, wrong)]
+    assert (found[0].lat, found[0].pose, found[0].stage, found[0].alt_m) == (right.lat, pose, "pose", 80.0)
+    assert (found[1].pose, found[1].stage, found[1].alt_m, found[1].reason) == (None, "rerank", None, None)
+    assert off_m(found[1], at(48.0)) < 3.0
+
+
+def test_where_nobody_knows_anything_nothing_changes() -> None:
+    for answers in ([], [fix(0)], [fix(i) for i in range(4)], walk(1)):
+        found, _ = smooth_album(answers, {a.photo: Moment(None, None, None, None) for a in answers}, AlbumOptions())
+        bare = [replace(one, album=None) for one in found if isinstance(one, Fix)]
+        assert bare == list(answers)
 
 
 def test_gaps_without_end_leave_every_answer_as_it_was() -> None:
