@@ -170,39 +170,36 @@ class _OneWay:
         return jumps
 
     def _answer(self, i: int, made: Smoothed, told: Told) -> Fix:
-        fix = self._fixes[i]
-        own = float(made.own[:-1].sum())
+        fix, own = self._fixes[i], float(made.own[:-1].sum())
         noted = self._noted(i, own, made, fix.radius_m)
-        was = np.exp(self._chain.evidence.log_weight[slice(*self._chain.evidence.first[i : i + 2])])
-        changed = float(np.abs(made.own[:-1] - was).max(initial=0.0)) > _CHANGED
-        if not made.sources:
-            return replace(fix, album=replace(noted, radius_after_m=fix.radius_m))
-        belief = _belief(made, _LEAST_DOUBT if own > 0.5 else _BRIDGE_DOUBT)
-        if not belief.components:
-            return replace(fix, album=replace(noted, radius_after_m=fix.radius_m))
+        kept = replace(fix, album=replace(noted, radius_after_m=fix.radius_m))
+        belief = _belief(made, _LEAST_DOUBT if own >= 0.5 else _BRIDGE_DOUBT)
+        if not made.sources or not belief.components:
+            return kept
         lat, lon = (round(x, 8) for x in mode(belief))
         radius = round(credible_radius_m(belief, lat, lon), 2)
         refused = fix.status == "ok" and own < 0.5
-        if not changed and not refused and fix.radius_m is not None and radius > _SHARPER * fix.radius_m:
-            return replace(fix, album=replace(noted, radius_after_m=fix.radius_m))
+        was = np.exp(self._chain.evidence.log_weight[slice(*self._chain.evidence.first[i : i + 2])])
+        changed = float(np.abs(made.own[:-1] - was).max(initial=0.0)) > _CHANGED
+        sharper = fix.radius_m is None or radius <= _SHARPER * fix.radius_m
         # A pose is never moved; where another of its places is the right one it goes.
-        held = fix.pose if not refused and _away_m(fix, lat, lon) <= max(radius, _SAME_PLACE_M) else None
-        if held is not None:
-            return replace(fix, album=replace(noted, radius_after_m=fix.radius_m))
+        held = fix.pose is not None and _away_m(fix, lat, lon) <= max(radius, _SAME_PLACE_M)
+        if not refused and (held or not (changed or sharper)):
+            return kept
         if radius > max(_WIDEST_BRIDGE_M, fix.radius_m or 0.0):
-            return self._lost(fix, belief, noted, refused, told)
+            told.refused += refused
+            return _lost(fix, belief, noted) if refused else kept
         told.refused += refused
         told.placed += fix.status != "ok"
         told.sharper += fix.status == "ok" and not refused
         if refused:
             away = f"{_away_m(fix, lat, lon) / 1000.0:.3g} km from where its neighbours put it"
             told.odd.append(f"'{Path(fix.photo).name}' is by its own answer {away}; that was refused")
-        guess = PriorGuess(NAME, lat, lon, radius, self._rationale(made, fix, lat, lon, refused))
-        own_stage = "rerank" if fix.stage == "pose" else fix.stage
+        stage = "rerank" if fix.stage == "pose" else fix.stage
         return replace(
             fix,
             status="ok",
-            stage=own_stage if own >= 0.5 and own_stage else "prior",
+            stage=stage if own >= 0.5 and stage else "prior",
             reason=OFF_THE_TRACK if refused else fix.reason,
             lat=lat,
             lon=lon,
@@ -211,17 +208,9 @@ class _OneWay:
             confidence=round(float(mass_within(belief, lat, lon, 1000.0)), 4),
             belief=belief,
             pose=None,
-            priors=(*fix.priors, guess),
+            priors=(*fix.priors, PriorGuess(NAME, lat, lon, radius, self._rationale(made, fix, lat, lon, refused))),
             album=replace(noted, radius_after_m=radius),
         )
-
-    def _lost(self, fix: Fix, belief: Belief, noted: InAlbum, refused: bool, told: Told) -> Fix:
-        """A photo of which nobody can say where it was: its own answer fits nowhere, and nothing else says anything."""
-        if not refused:
-            return replace(fix, album=replace(noted, radius_after_m=fix.radius_m))
-        told.refused += 1
-        gone = replace(fix, status="unlocated", stage=None, reason=OFF_THE_TRACK, lat=None, lon=None, alt_m=None)
-        return replace(gone, radius_m=None, confidence=0.0, belief=belief, pose=None, album=noted)
 
     def _noted(self, i: int, own: float, made: Smoothed, radius_m: float | None) -> InAlbum:
         return InAlbum(
@@ -243,6 +232,12 @@ class _OneWay:
         if refused:
             said += f"; its own answer, {_away_m(fix, lat, lon) / 1000.0:.3g} km from here, was refused"
         return said
+
+
+def _lost(fix: Fix, belief: Belief, noted: InAlbum) -> Fix:
+    """A photo of which nobody can say where it was: its own answer fits nowhere, and nothing else says anything."""
+    gone = replace(fix, status="unlocated", stage=None, reason=OFF_THE_TRACK, lat=None, lon=None, alt_m=None)
+    return replace(gone, radius_m=None, confidence=0.0, belief=belief, pose=None, album=noted)
 
 
 def _belief(made: Smoothed, least_doubt: float) -> Belief:
