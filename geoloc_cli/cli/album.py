@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from geoloc_cli.cli import asking, html_map, options, output
+from geoloc_cli.cli import asking, html_map, options, output, talk
 from geoloc_cli.cli import calibration as calibrations
 from geoloc_cli.cli.disclosing import DISCLOSE, POLICY, Discloser
 from geoloc_cli.cli.fixes import FixReader
 from geoloc_cli.cli.locate import where
 from geoloc_cli.cli.progress import bar
+from geoloc_cli.cli.summary import Tally
 from geoloc_cli.cli.table import printable
 from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
 from geoloc_cli.types import Failure, Fix
@@ -90,7 +90,7 @@ def album(
     unknown borrows from its neighbours what their places and the time between allow; one that contradicts them is
     refused (`off_the_track`). The key `album` of a record says what it was made of.
 
-    The answers come at the end; --resume keeps those of the photos alone. Exit status as of `geoloc locate`.
+    The answers come at the end; --resume keeps those of the photos alone.
     """
     from geoloc_cli.photos.moments import moment_of
     from geoloc_cli.pipeline.album import AlbumOptions, smooth_album
@@ -107,6 +107,7 @@ def album(
     small = told_as.thumbnails(truth, thumbnails)
     page = html_map.Report(tiles, truth, small, workers, quiet, report_file) if report_file is not None else None
     writer = output.writer(format, explain=False)
+    tally = Tally()
     reader = FixReader(lambda answer: answer)
     if fixes:
         if index or map:
@@ -115,18 +116,21 @@ def album(
     else:
         alone = _located(ctx, photos, SimpleNamespace(**ctx.params), told_as)
     moments = {answer.photo: moment_of(answer.photo) for answer in alone if isinstance(answer, Fix)}
-    with bar(len(moments), quiet) as shown:
-        exact, told = smooth_album(alone, moments, chosen, lambda: shown.step("locating", 1))
+    with bar(0, quiet) as shown:
+        shown.expect("smoothing", len(moments))
+        exact, told = smooth_album(alone, moments, chosen, lambda: shown.step("smoothing", 1))
         shown.stop()
     answers = [told_as(answer) for answer in exact]
     for answer in answers:
+        tally.add(answer)
         writer.write(answer)
     writer.close()
     if page:
         page.write(answers, report_file)
-    if not quiet:
-        _tell(answers, told if told_as.all_is_told else replace(told, odd=[]))
-    if reader.bad or any(isinstance(answer, Failure) for answer in answers):
+    tally.tell()
+    # How far places are apart is finer than a city.
+    _tell(told if told_as.all_is_told else replace(told, odd=[]))
+    if reader.bad or tally.failed:
         raise typer.Exit(EXIT_SOME_FAILED)
 
 
@@ -177,18 +181,15 @@ def _located(ctx: typer.Context, photos: list[str], given: SimpleNamespace, told
             fresh.close()  # type: ignore[attr-defined]
             done.close()
             shown.stop()
-            if not given.quiet:
-                asking.tell_of(panel)
+            asking.tell_of(panel)
 
 
-def _tell(answers: list[Fix | Failure], told: Told) -> None:
-    """The summary on stderr."""
-    counts = Counter(answer.status if isinstance(answer, Fix) else "error" for answer in answers)
-    parts = f"{counts['ok']} located, {counts['unlocated']} unlocated, {counts['error']} failed"
-    changed = f"{told.sharper} sharpened, {told.placed} placed and {told.refused} refused by their neighbours"
+def _tell(told: Told) -> None:
+    """What the album changed, and what is odd in it, on stderr."""
     ways = f"{told.ways} way{'' if told.ways == 1 else 's'}"
-    typer.echo(f"{len(answers)} photos on {ways}: {parts}; {changed}.", err=True)
+    changed = f"{told.sharper} sharpened, {told.placed} placed and {told.refused} refused"
+    talk.say(f"{ways}: {changed} by their neighbours.")
     for sentence in told.odd[:_ODD_SHOWN]:
-        typer.echo(f"odd: {printable(sentence)}", err=True)
+        talk.say(f"odd: {printable(sentence)}")
     if len(told.odd) > _ODD_SHOWN:
-        typer.echo(f"odd: and {len(told.odd) - _ODD_SHOWN} more.", err=True)
+        talk.say(f"odd: and {len(told.odd) - _ODD_SHOWN} more.")

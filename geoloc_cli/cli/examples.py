@@ -16,6 +16,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "geoloc locate queries/ --map maps/city --pose --format geojson",
         "geoloc locate queries/ --index indexes/city --resume done.jsonl --log-json run.ndjson",
     ),
+    "geoloc album": (
+        "geoloc album day/ --index indexes/city --report day.html",
+        "geoloc album day/ --map maps/city --speed walk --max-gap 2h",
+        "geoloc album --fixes fixes.jsonl > day.jsonl",
+    ),
     "geoloc prior": (
         "geoloc prior photos/ --prior exif",
         "geoloc prior photo.jpg --prior near=48.85,2.35,5km --prior clock",
@@ -138,6 +143,7 @@ _ALL = (*_WRITES, 130)
 # Of the commands for which more can be said than that 0 is well and 2 was called wrongly.
 STATUSES: dict[str, tuple[int, ...]] = {
     "geoloc locate": (0, 1, 2, 3, 4, 10, 12, 130),
+    "geoloc album": (0, 1, 2, 3, 4, 10, 12, 130),
     "geoloc prior": (0, 1, 2, 3, 4, 130),
     "geoloc export": (0, 1, 2, 12),
     "geoloc evaluate": (0, 1, 2, 3, 4, 10, 12, 130),

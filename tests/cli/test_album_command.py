@@ -61,8 +61,9 @@ def test_photos_to_a_map_and_a_track(town: SmallTown, tmp_path: Path, run: Run) 
     assert isinstance(fixes[1], Fix)
     assert fixes[1].album is not None
     assert [Path(name).name for name in fixes[1].album.borrowed_from] == ["a.jpg", "c.jpg"]
-    assert "3 photos on 1 way: 3 located, 0 unlocated, 0 failed" in err
-    assert "1 placed" in err
+    assert "3 photos: 3 located, 0 coarse, 0 unlocated, 0 failed" in err
+    assert "1 way: " in err
+    assert "1 placed and 0 refused by their neighbours." in err
     assert "b.jpg" in page.read_text()
 
     # The answers of the photos alone were kept: from them the album is the same, and the blank one has no place.
