@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from geoloc_cli.errors import UsageError
 from geoloc_cli.geo.cells import FINEST, cells_of, reach_m
@@ -24,6 +25,8 @@ MOST = 200_000
 # Where nobody says how far apart they should be: a place encoder's finest waves lose step over 12 km, and a wide region
 # is looked at more closely afterwards anyway.
 _USUAL_M, _USUAL_COUNT = 5_000.0, 100_000
+# Places and sides that are compared at once: 8 MB of float64.
+_AT_ONCE = 1 << 20
 Box = tuple[float, float, float, float]
 """South, west, north, east in degrees; the west is greater than the east across the antimeridian."""
 
@@ -68,20 +71,14 @@ def in_area(rings: Sequence[Floats], spacing_m: float) -> tuple[Floats, Floats]:
 
     Sides are straight on the plate carrée, as GeoJSON's are; a ring that crosses the antimeridian is followed across.
     """
-    followed = [_followed(ring) for ring in rings if len(ring) > 2]
-    if not followed:
+    sides, outer = _sides(rings)
+    if not len(sides):
         return np.zeros(0), np.zeros(0)
-    low, high = followed[0].min(axis=0), followed[0].max(axis=0)
-    middle = (low[1] + high[1]) / 2.0
+    low, high = outer.min(axis=0), outer.max(axis=0)
     east = high[1] if high[1] - low[1] < 360.0 else low[1]
     lat, lon = in_box((low[0], float(wrap_lon(low[1])), high[0], float(wrap_lon(east))), spacing_m)
-    x = lon + 360.0 * np.round((middle - lon) / 360.0)
-    sides = []
-    for ring in followed:
-        beside = 360.0 * np.round((middle - (ring[:, 1].min() + ring[:, 1].max()) / 2.0) / 360.0)
-        ring = ring + np.array([0.0, beside])
-        sides.append(np.concatenate([ring, np.roll(ring, -1, axis=0)], axis=1))
-    y0, x0, y1, x1 = np.concatenate(sides).T
+    x = lon + _turns(lon, outer)
+    y0, x0, y1, x1 = sides.T
     inside = np.zeros(len(lat), dtype=bool)
     for row in np.unique(lat):
         cut = (y0 > row) != (y1 > row)
@@ -89,6 +86,60 @@ def in_area(rings: Sequence[Floats], spacing_m: float) -> tuple[Floats, Floats]:
         here = lat == row
         inside[here] = np.searchsorted(met, x[here]) % 2 == 1
     return lat[inside], lon[inside]
+
+
+def within(rings: Sequence[Floats], lat: Floats, lon: Floats) -> NDArray[np.bool_]:
+    """(n,) whether any places lie inside an odd number of closed rings, as those of `in_area` do."""
+    inside = np.zeros(len(lat), dtype=bool)
+    sides, outer = _sides(rings)
+    if not len(sides):
+        return inside
+    x = lon + _turns(lon, outer)
+    y0, x0, y1, x1 = sides.T
+    step = max(1, _AT_ONCE // len(sides))
+    for first in range(0, len(lat), step):
+        here, row = x[first : first + step, None], lat[first : first + step, None]
+        cut = (y0 > row) != (y1 > row)
+        met = x0 + (x1 - x0) * (row - y0) / np.where(cut, y1 - y0, 1.0)
+        inside[first : first + step] = np.count_nonzero(cut & (met < here), axis=1) % 2 == 1
+    return inside
+
+
+def area_m2(rings: Sequence[Floats]) -> float:
+    """Square metres inside the first ring and outside of the others, whose sides are straight on the plate carrée.
+
+    The integral of sin(latitude) over longitude about each ring, in closed form on each side.
+    """
+    found = []
+    for ring in (_followed(ring) for ring in rings if len(ring) > 2):
+        (a, b), (c, d) = np.radians(ring).T, np.radians(np.roll(ring, -1, axis=0)).T
+        rise = c - a
+        flat = np.abs(rise) < 1e-9
+        mean = np.where(flat, np.sin((a + c) / 2.0), (np.cos(a) - np.cos(c)) / np.where(flat, 1.0, rise))
+        found.append(abs(float(np.sum((d - b) * mean))) * EARTH_RADIUS_M**2)
+    return max(found[0] - sum(found[1:]), 0.0) if found else 0.0
+
+
+def _sides(rings: Sequence[Floats]) -> tuple[Floats, Floats]:
+    """The sides (n, 4) of rings as y0, x0, y1, x1, all beside the outer one, which comes with them."""
+    followed = [_followed(ring) for ring in rings if len(ring) > 2]
+    if not followed:
+        return np.zeros((0, 4)), np.zeros((0, 2))
+    sides = []
+    for ring in followed:
+        ring = np.stack((ring[:, 0], ring[:, 1] + _turns(_middle_lon(ring), followed[0])), axis=1)
+        sides.append(np.concatenate([ring, np.roll(ring, -1, axis=0)], axis=1))
+    return np.concatenate(sides), followed[0]
+
+
+def _turns(lon: Floats | float, outer: Floats) -> Floats:
+    """What brings longitudes to the same turn about the Earth as a ring."""
+    turned: Floats = 360.0 * np.round((_middle_lon(outer) - lon) / 360.0)
+    return turned
+
+
+def _middle_lon(ring: Floats) -> float:
+    return float(ring[:, 1].min() + ring[:, 1].max()) / 2.0
 
 
 def _followed(ring: Floats) -> Floats:

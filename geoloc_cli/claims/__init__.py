@@ -1,0 +1,1 @@
+"""Checking a claim: evidence for and against a photo having been taken where somebody says."""
