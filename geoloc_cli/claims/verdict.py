@@ -120,3 +120,10 @@ def in_words(log10_lr: float) -> str:
         if abs(log10_lr) >= least:
             return f"{word} {side}"
     return "says next to nothing either way"
+
+
+def as_times(log10_lr: float) -> str:
+    """A likelihood ratio of two digits, as in 350, 2.5 or 1/40."""
+    times = 10.0 ** abs(log10_lr)
+    said = f"{times:.1f}".removesuffix(".0") if times < 9.95 else f"{float(f'{times:.1e}'):.0f}"
+    return said if log10_lr >= 0.0 or said == "1" else f"1/{said}"

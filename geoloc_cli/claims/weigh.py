@@ -60,7 +60,7 @@ def likelihood_ratio(inside: float, elsewhere: float, doubt: float) -> float:
 def log10_ratio(
     belief: Belief, region: Region, doubt: float, elsewhere: Elsewhere = "scales", indexed: Floats | None = None
 ) -> float:
-    """log10 LR of a belief whose components were found; its own even share counts where it is more than the doubt.
+    """log10 LR of an answer that has the components of a belief; `doubt` stands for its even share.
 
     indexed: (n, 2) latitudes and longitudes of the index's photos. Raises UsageError where none of them is elsewhere.
     """
@@ -68,7 +68,7 @@ def log10_ratio(
         return 0.0
     wide = heavy_tailed(belief)
     inside = region.share_of(wide) / region.area_m2
-    ratio = likelihood_ratio(inside, _elsewhere(wide, region, elsewhere, indexed), max(doubt, belief.spread))
+    ratio = likelihood_ratio(inside, _elsewhere(wide, region, elsewhere, indexed), doubt)
     return math.log10(ratio)
 
 

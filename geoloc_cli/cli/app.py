@@ -14,6 +14,7 @@ from geoloc_cli import __version__
 from geoloc_cli.cli import (
     album,
     backends,
+    check,
     completion,
     config,
     demo,
@@ -66,6 +67,7 @@ app.add_typer(index.app, name="index")
 app.add_typer(map.app, name="map")
 app.command("locate")(locate.locate)
 app.command("album")(album.album)
+app.command("check")(check.check)
 app.command("prior")(prior.prior)
 app.command("show")(show.show)
 app.command("export")(export.export)

@@ -31,7 +31,7 @@ class Zones:
 
     def having(self, offset_min: int, moment: datetime) -> tuple[int, ...]:
         """The zones that have this offset from UTC at a moment that carries its zone; summer time counts."""
-        return tuple(i for i, name in enumerate(self.names) if _offset_min(name, moment) == offset_min)
+        return tuple(i for i, name in enumerate(self.names) if offset_of(name, moment) == offset_min)
 
 
 @cache
@@ -45,8 +45,8 @@ def zones() -> Zones:
     return Zones(names, np.array([number[row[0]] for row in rows]), lat, lon, 1000.0 * radius_km, weight)
 
 
-def _offset_min(name: str, moment: datetime) -> float | None:
-    """None where this system's table of zones is older than the zone."""
+def offset_of(name: str, moment: datetime) -> float | None:
+    """Minutes of a zone's clocks ahead of UTC; None where this system's table of zones is older than the zone."""
     zone = _rules(name)
     offset = moment.astimezone(zone).utcoffset() if zone else None
     return offset.total_seconds() / 60.0 if offset is not None else None

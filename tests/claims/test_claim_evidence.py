@@ -1,0 +1,167 @@
+"""Pieces of evidence: only what ran is cited, and nothing that a file says is taken for more than its word."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from geoloc_cli.claims import file_says, picture
+from geoloc_cli.claims.check import Checked, CheckOptions, Claim
+from geoloc_cli.claims.picture import Searched, Seen
+from geoloc_cli.claims.record import ran, statement, to_json
+from geoloc_cli.claims.region import Disc
+from geoloc_cli.claims.sightings import Sighting, doubt_of
+from geoloc_cli.claims.verdict import FILE_CAP, verdict_of
+from geoloc_cli.errors import UsageError
+from geoloc_cli.geo.belief import from_components
+from geoloc_cli.geo.earth import destination
+from geoloc_cli.types import Belief, Clock, Component, Fix, Photo, Pose, Position
+
+AT = (47.3769, 8.5417)
+CLAIM = Disc(*AT, 150.0)
+NOTHING = Fix("a.jpg", "unlocated", None, None, None, None, None, 0.0, Belief(), "nothing_known")
+
+
+def away(metres: float) -> tuple[float, float]:
+    lat, lon = destination(*AT, 40.0, metres)
+    return float(lat), float(lon)
+
+
+def sighting(metres: float, evidence: float = 300.0) -> Sighting:
+    return Sighting("i.jpg", "00", away(metres), 200, 150, evidence, np.zeros((150, 4)), (640, 480), (640, 480))
+
+
+def located(metres: float, stage: str = "rerank", spread: float = 0.01) -> Fix:
+    lat, lon = away(metres)
+    belief = from_components([Component(lat, lon, 15.0, 1.0 - spread)], spread)
+    return replace(NOTHING, status="ok", stage=stage, lat=lat, lon=lon, radius_m=17.0, belief=belief, reason=None)
+
+
+def index(metres: float, count: int = 8) -> Searched:
+    return Searched(count, np.tile(away(metres), (count, 1)))
+
+
+def checked(seen: Seen, photo: Photo, moment: datetime | None = None) -> Checked:
+    pieces = picture.pieces_of(seen, CLAIM, "scales") + file_says.pieces_of(photo, CLAIM, moment, "scales", None)
+    return Checked("a.jpg", "0" * 64, Claim(CLAIM, moment), verdict_of(pieces, 100.0), tuple(pieces), (), seen)
+
+
+def test_nothing_is_said_of_steps_that_did_not_run() -> None:
+    """No index, no map, no prior: neither matches nor a pose nor a search is mentioned anywhere in the record."""
+    alone = checked(Seen(NOTHING), Photo("a.jpg", 640, 480, position=Position(*AT)))
+    assert alone.verdict.answer == "undecided"
+    assert [piece.name for piece in alone.pieces] == ["file_position"]
+    assert ran(alone) == ["the file's own words were read"]
+    said = " ".join(statement(alone, CheckOptions())).lower()
+    assert not {word for word in ("match", "pose", "index", "map", "prior", "scene") if word in said}
+    assert to_json(alone, CheckOptions())["matches"] == []
+
+
+def test_a_search_without_a_map_says_nothing_of_poses() -> None:
+    found = replace(located(0.0), timing_ms={"decode": 1.0, "search": 2.0, "verify": 3.0})
+    done = checked(Seen(found, [sighting(0.0), sighting(5.0)], index(0.0)), Photo("a.jpg", 640, 480))
+    assert [piece.name for piece in done.pieces] == ["belief", "matches"]
+    assert ran(done) == ["the index was searched (8 photos)", "candidates were compared"]
+    assert "pose" not in " ".join(statement(done, CheckOptions())).lower()
+
+
+@pytest.mark.parametrize(("metres", "answer"), [(0.0, "supported"), (150.0, "undecided"), (2000.0, "contradicted")])
+def test_verified_photos_decide_where_they_are_clearly_in_or_out(metres: float, answer: str) -> None:
+    seen = Seen(located(metres), [sighting(metres), sighting(metres + 10.0)], index(metres))
+    done = checked(seen, Photo("a.jpg", 640, 480))
+    assert done.verdict.answer == answer
+
+
+def test_one_indexed_photo_alone_never_decides_since_its_own_position_may_be_false() -> None:
+    for metres in (0.0, 40e3):
+        done = checked(Seen(located(metres), [sighting(metres)], index(metres)), Photo("a.jpg", 640, 480))
+        assert done.verdict.answer == "undecided"
+        assert abs(done.verdict.log10_lr) == pytest.approx(1.7, abs=0.02)
+
+
+def test_weak_matches_and_photos_far_from_each_other_leave_more_doubt() -> None:
+    assert doubt_of([]) == 1.0
+    assert doubt_of([sighting(0.0, 20.0)]) == 0.5
+    assert doubt_of([sighting(0.0), sighting(40e3)]) == doubt_of([sighting(0.0)]) == 0.02
+    assert doubt_of([sighting(0.0)] * 2) == 0.001
+    assert doubt_of([sighting(0.0)] * 9) == doubt_of([sighting(0.0)] * 3) == 0.0003
+    assert doubt_of([sighting(0.0, 44.0)] * 3) == pytest.approx(0.005)
+
+
+def test_a_prior_alone_reaches_no_more_than_ten_to_one_however_sure_it_is() -> None:
+    for metres in (0.0, 5000e3):
+        done = checked(Seen(located(metres, "prior", 0.0)), Photo("a.jpg", 640, 480))
+        assert abs(done.verdict.log10_lr) == pytest.approx(1.0, abs=0.01)
+        assert done.verdict.answer == "undecided"
+
+
+def test_silence_weighs_little_and_nothing_where_the_index_does_not_know_the_place() -> None:
+    known = picture.pieces_of(Seen(NOTHING, (), index(20.0)), CLAIM, "scales")
+    assert [(piece.name, round(piece.log10_lr, 2)) for piece in known] == [("silence", -0.3)]
+    assert picture.pieces_of(Seen(NOTHING, (), index(20.0, 2)), CLAIM, "scales") == []
+    assert picture.pieces_of(Seen(NOTHING, (), index(40e3)), CLAIM, "scales") == []
+
+
+def test_a_pose_is_cited_with_its_own_accuracy_where_it_is_the_answer() -> None:
+    pose = Pose(
+        *("maps/m#0", True, (1.0, 0.0, 0.0, 0.0), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0), (0.0, 0.0, 0.0)),
+        *(10.0, 0.0, 0.0, 321, 0.8, 0.9, (0.4, 0.6, 0.9), None, "poselib"),
+    )
+    seen = [sighting(0.0), sighting(5.0), sighting(8.0)]
+    done = picture.pieces_of(Seen(replace(located(0.0, "pose"), pose=pose), seen, index(0.0)), CLAIM, "scales")
+    (cited,) = (piece for piece in done if piece.name == "pose")
+    assert "321" in cited.said
+    assert "0.6 m" in cited.said
+    assert cited.log10_lr > 3.0
+    # A pose that retrieval outdid is no answer, and is not cited.
+    lesser = picture.pieces_of(Seen(replace(located(0.0), pose=pose), seen, index(0.0)), CLAIM, "scales")
+    assert "pose" not in {piece.name for piece in lesser}
+
+
+NOON = datetime(2024, 6, 1, 12, tzinfo=UTC)
+
+
+def file_pieces(photo: Photo, moment: datetime | None = NOON) -> dict[str, float]:
+    found = file_says.pieces_of(photo, CLAIM, moment, "scales", None)
+    return {piece.name: piece.log10_lr for piece in found}
+
+
+@pytest.mark.parametrize(("offset", "sign"), [(120, 1), (-300, -1)])
+def test_a_clock_is_compared_with_the_zones_of_the_claimed_place(offset: int, sign: int) -> None:
+    photo = Photo("a.jpg", 640, 480, clock=Clock(NOON.isoformat(), offset, "exif"))
+    assert 0.0 < sign * file_pieces(photo)["file_clock"] <= FILE_CAP
+
+
+def test_a_time_that_agrees_weighs_nothing_and_another_counts_against_the_claim() -> None:
+    clock = Clock(NOON.isoformat(), 120, "exif")
+    assert file_pieces(Photo("a.jpg", 640, 480, clock=clock))["file_time"] == 0.0
+    late = file_pieces(Photo("a.jpg", 640, 480, clock=clock), NOON + timedelta(hours=3))
+    assert late["file_time"] == -FILE_CAP
+    # Without a zone the same wall time may be any of a day's.
+    assert file_pieces(Photo("a.jpg", 640, 480, taken_at="2024-06-01T23:00:00"))["file_time"] == 0.0
+    assert file_pieces(Photo("a.jpg", 640, 480, taken_at="2024-06-04T23:00:00"))["file_time"] == -FILE_CAP
+
+
+@pytest.mark.parametrize(("ev100", "hour", "sign"), [(15.0, 12, 1), (15.0, 0, -1), (4.0, 0, 1), (4.0, 12, -1)])
+def test_an_exposure_is_compared_with_the_sun_at_the_claimed_place_and_time(ev100: float, hour: int, sign: int) -> None:
+    found = file_pieces(Photo("a.jpg", 640, 480, ev100=ev100), NOON.replace(hour=hour))
+    assert 0.0 < sign * found["file_light"] <= FILE_CAP
+
+
+def test_a_claimed_time_of_another_zone_or_of_the_future_is_remarked() -> None:
+    assert list(file_says.remarks_of(CLAIM, datetime.fromisoformat("2024-06-01T14:00+02:00"))) == []
+    (wrong,) = file_says.remarks_of(CLAIM, datetime.fromisoformat("2024-01-01T14:00+02:00"))
+    assert "UTC+02:00" in wrong
+    assert "UTC+01:00" in wrong
+    assert any("future" in said for said in file_says.remarks_of(CLAIM, datetime(2200, 6, 1, tzinfo=UTC)))
+    with pytest.raises(ValueError, match="no offset"):
+        file_says.moment_of("2024-06-01T14:00")
+
+
+@pytest.mark.parametrize("name", ["exif", "clock", "terrain?dem=a.hgt", "near=47,8,1km"])
+def test_priors_that_are_not_of_the_picture_are_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="leave out --prior"):
+        CheckOptions(priors=(name,)).check()

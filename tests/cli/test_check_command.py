@@ -1,0 +1,97 @@
+"""`geoloc check` over a rendered street: verdicts, tables of claims, exit statuses, and sentences for wrong calls."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from geoloc_cli.cli.app import main
+from geoloc_cli.geo.earth import destination
+
+if TYPE_CHECKING:
+    from conftest import SmallTown
+
+    from geoloc_cli.testing.photos import TruePhoto
+
+
+@pytest.fixture
+def check(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
+    """Arguments of `geoloc check` -> exit status, stdout and stderr."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["geoloc", "check", *arguments, "--workers", "1"])
+        with pytest.raises(SystemExit) as done:
+            main()
+        return int(done.value.code or 0), *capsys.readouterr()
+
+    return run
+
+
+def claim(photo: TruePhoto, away_m: float, radius: str = "60m") -> str:
+    lat, lon = destination(photo.lat, photo.lon, 80.0, away_m)
+    return f"{float(lat):.7f},{float(lon):.7f},{radius}"
+
+
+def test_a_table_of_claims_gives_each_its_verdict_and_bad_rows_cost_only_themselves(
+    town: SmallTown, tmp_path: Path, check: Any
+) -> None:
+    seen, stranger = town.queries[0], town.strangers[0]
+    shutil.copy(seen.path, tmp_path / "seen.jpg")
+    shutil.copy(stranger.path, tmp_path / "stranger.jpg")
+    rows = [
+        "path,lat,lon,radius,time",
+        f"seen.jpg,{claim(seen, 5.0)},",
+        f"seen.jpg,{claim(seen, 3000.0)},2024-06-01T14:00+02:00",
+        f"stranger.jpg,{claim(seen, 0.0)},",
+        "seen.jpg,139.69,35.68,50m,",
+        "seen.jpg,47,x,50m,",
+        "missing.jpg,47,8,50m,",
+    ]
+    (tmp_path / "claims.csv").write_text("\n".join(rows) + "\n")
+    status, out, err = check("--claims", str(tmp_path / "claims.csv"), "--index", town.index, "--json")
+    found = [json.loads(line) for line in out.splitlines()]
+    assert [one["verdict"] for one in found] == ["supported", "contradicted", "undecided", None, None, None]
+    assert [one["error"]["code"] for one in found[3:]] == ["bad_claim", "bad_claim", "not_found"]
+    assert "exchanged" in found[3]["error"]["message"]
+    assert len({tuple(one) for one in found}) == 1
+    assert status == 1
+    assert "6 claims: 1 supported, 1 contradicted, 1 undecided, 3 failed" in err
+    true, false, silent, *_ = found
+    assert true["log10_lr"] > 2.0 > -2.0 > false["log10_lr"]
+    assert true["matches"][0]["inliers"] == max(c["inliers"] or 0 for c in true["fix"]["candidates"])
+    assert [piece["name"] for piece in silent["evidence"] if piece["family"] == "picture"] == ["silence"]
+    assert "pose" not in json.dumps([true["statement"], true["ran"], true["evidence"]])
+
+
+def test_exit_statuses_tell_a_shell_the_verdict_where_it_asks(town: SmallTown, check: Any) -> None:
+    photo = town.queries[0]
+    call = (photo.path, "--claim", claim(photo, 3000.0), "--quiet")
+    assert check(*call, "--index", town.index, "--exit-code")[0] == 20
+    assert check(*call, "--exit-code")[0] == 21
+    status, out, err = check(*call)
+    assert (status, err) == (0, "")
+    assert "Undecided" in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--claim", "47,8,50m"], "Name the photos"),
+        (["a.jpg"], "--claim LAT,LON,RADIUS or --claim-region"),
+        (["a.jpg", "--claim", "8.5,147.4"], "give LAT,LON,RADIUS"),
+        (["a.jpg", "--claim", "147.4,8.5,50m"], "exchanged"),
+        (["a.jpg", "--claim", "47,8,50m", "--claim-time", "noon"], "2024-06-01T14:00"),
+        (["a.jpg", "--claim", "47,8,50m", "--strictness", "harsh"], "lenient"),
+        (["a.jpg", "--claim", "47,8,50m", "--elsewhere", "index"], "asks for an index"),
+        (["a.jpg", "--claim", "47,8,50m", "--prior", "exif"], "weighed by itself"),
+    ],
+)
+def test_a_wrong_call_is_one_sentence(arguments: list[str], said: str, check: Any) -> None:
+    status, out, err = check(*arguments)
+    assert (status, out) == (2, "")
+    assert said in err
