@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
+import numpy as np
+
 from geoloc_cli.claims.check import Checked, CheckOptions, Claim, Unchecked
-from geoloc_cli.claims.region import Disc
+from geoloc_cli.claims.region import Area, Disc
 from geoloc_cli.claims.verdict import as_times, in_words, threshold_of
 from geoloc_cli.export.ground import length
 from geoloc_cli.records import to_record
+from geoloc_cli.types import Failure
 
 SCHEMA = "geoloc.check/1"
-# What of a fix's times shows that a stage ran, and what it is called.
-_STAGES = (
-    ("prior", "priors were asked"),
-    ("search", "the index was searched"),
-    ("verify", "candidates were compared"),
-    ("pose", "a pose was sought"),
-)
 _WHY = {
     "nothing_in_the_picture": "Nothing that was looked at tells where the picture was taken; what the file says alone "
     "decides nothing.",
@@ -62,6 +60,33 @@ def to_json(one: Checked | Unchecked, options: CheckOptions) -> dict[str, Any]:
     }
 
 
+def claim_to_json(one: Checked | Unchecked) -> dict[str, Any]:
+    """What was asked, so that it can be asked again: `asked_of_json`."""
+    said = {"photo": one.photo if isinstance(one, Checked) else one.failure.photo}
+    if one.claim is None:
+        return {**said, "error": asdict(one.failure) if isinstance(one, Unchecked) else None}
+    region = one.claim.region
+    place = region.as_json()
+    if isinstance(region, Area):
+        place["polygons"] = [[ring.tolist() for ring in rings] for rings in region.polygons]
+    return {**said, "sha256": one.sha256 if isinstance(one, Checked) else None, **place, "time": _time(one.claim)}
+
+
+def asked_of_json(said: Mapping[str, Any]) -> tuple[str, Claim] | Unchecked:
+    """A claim as it was asked. Raises KeyError, TypeError or ValueError where it is none."""
+    if "error" in said:
+        return Unchecked(Failure(**said["error"]))
+    moment = datetime.fromisoformat(said["time"]) if said["time"] else None
+    if "polygons" in said:
+        rings = tuple(tuple(np.array(ring, dtype=np.float64) for ring in rings) for rings in said["polygons"])
+        return str(said["photo"]), Claim(Area(rings, str(said["region"])), moment)
+    return str(said["photo"]), Claim(Disc(float(said["lat"]), float(said["lon"]), float(said["radius_m"])), moment)
+
+
+def _time(claim: Claim) -> str | None:
+    return claim.moment.isoformat() if claim.moment else None
+
+
 def _evidence(done: Checked) -> list[dict[str, Any]]:
     return [
         {
@@ -82,11 +107,17 @@ def _digits(value: float) -> float:
 
 
 def ran(done: Checked) -> list[str]:
-    """The stages that left their time in the record, and what of the file was read."""
-    fix, searched = done.seen.fix, done.seen.searched
-    found = [said for name, said in _STAGES if name in fix.timing_ms]
-    if searched is not None:
-        found = [f"{said} ({searched.photos} photos)" if said.startswith("the index") else said for said in found]
+    """The stages that left their mark in the record, and whether the file was heard."""
+    fix, searched, found = done.seen.fix, done.seen.searched, []
+    if fix.priors:
+        found.append(f"priors were asked ({', '.join(prior.name for prior in fix.priors)})")
+    if searched is not None and "search" in fix.timing_ms:
+        found.append(f"an index of {searched.photos} photos was searched")
+    compared = sum(candidate.matches is not None for candidate in fix.candidates)
+    if compared:
+        found.append(f"{compared} candidate{'s' if compared > 1 else ''} compared")
+    if "pose" in fix.timing_ms:
+        found.append("a pose sought")
     if any(piece.family == "file" for piece in done.pieces):
         found.append("the file's own words were read")
     return found
@@ -96,12 +127,13 @@ def statement(done: Checked, options: CheckOptions) -> Iterator[str]:
     """What there is to say, a sentence or two each: the claim, the verdict, the evidence, and what is to be known."""
     verdict = done.verdict
     yield f"Claim: {claim_in_words(done.claim)}."
+    alone = "" if verdict.picture == verdict.log10_lr else f", of the picture alone {verdict.picture:+.2f}"
     edge = math.log10(threshold_of(options.strictness))
     likely = f"{as_times(abs(verdict.log10_lr))} times {'as' if verdict.log10_lr >= 0.0 else 'less'} likely"
     yield (
         f"{verdict.answer.capitalize()}: what was found is {likely} if the claim is true "
         f"{'as' if verdict.log10_lr >= 0.0 else 'than'} if the photo was taken {_ELSEWHERE[options.elsewhere]} "
-        f"(log10 of the likelihood ratio {verdict.log10_lr:+.2f}; from {edge:g} on, "
+        f"(log10 of the likelihood ratio {verdict.log10_lr:+.2f}{alone}; from {edge:g} on, "
         f"either way, a claim is decided). This {in_words(verdict.log10_lr)}."
     )
     if verdict.reason is not None:

@@ -94,7 +94,9 @@ class Witness:
             query = Query(features, self._matcher, count)
             result = verify_pair(query, reference, options)
             if result.inliers == candidate.inliers and result.evidence >= options.min_evidence:
-                pixels = _agreeing(query, reference, options)
+                pixels = _agreeing(query, reference, options, result.inliers)
+                if pixels is None:
+                    return None
                 sizes = (features.width, features.height), (reference.width, reference.height)
                 place = (photo.position.lat, photo.position.lon) if photo.position else None
                 return Sighting(
@@ -103,20 +105,23 @@ class Witness:
         return None
 
 
-def _agreeing(query: Query, reference: LocalFeatures, options: VerifyOptions) -> NDArray[np.float64]:
-    """(k, 4) the matches that the better of the two models explains, each place of the photo once."""
+def _agreeing(
+    query: Query, reference: LocalFeatures, options: VerifyOptions, inliers: int
+) -> NDArray[np.float64] | None:
+    """(k, 4) the matches of the model that has so many inliers, each place of the photo once; None where none has."""
     pairs = query.matcher.match(query.prepared, query.matcher.prepare(reference))
     ours = query.features.keypoints[pairs[:, 0], :2].astype(np.float64)
     theirs = reference.keypoints[pairs[:, 1], :2].astype(np.float64)
-    models = (
+    both = np.concatenate([ours, theirs], axis=1)
+    for model in (
         estimate_homography(theirs, ours, max_error_px=options.homography_px),
         estimate_fundamental(theirs, ours, max_error_px=options.fundamental_px),
-    )
-    both = np.concatenate([ours, theirs], axis=1)
-    kept = [both[model.inliers] for model in models if model is not None]
-    best = max(kept, key=len, default=both[:0])
-    _, first = np.unique(np.round(best[:, :2]), axis=0, return_index=True)
-    return np.asarray(best[np.sort(first)])
+    ):
+        kept = both[model.inliers] if model is not None else both[:0]
+        _, first = np.unique(np.round(kept[:, :2]), axis=0, return_index=True)
+        if len(first) == inliers:
+            return np.asarray(kept[np.sort(first)])
+    return None
 
 
 def doubt_of(sightings: list[Sighting]) -> float:

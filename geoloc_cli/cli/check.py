@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from geoloc_cli.claims.check import Asked, Checked, CheckOptions, Unchecked
+    from geoloc_cli.engine.local import LocalPool
 
 # Beside the statuses of errors, which end at 12.
 EXIT_CONTRADICTED, EXIT_UNDECIDED = 20, 21
@@ -68,6 +69,19 @@ def check(
     camera: str = options.CAMERA,
     focal_px: float = options.FOCAL_PX,
     fov_deg: float = options.FOV_DEG,
+    pack: str = typer.Option(
+        None, "--pack", metavar="DIR", help="Write all that the verdicts rest on into this folder, for others to weigh."
+    ),
+    include_photo: bool = typer.Option(False, "--include-photo", help="With --pack: copies of the photos, too."),
+    again: str = typer.Option(
+        None, "--again", metavar="DIR", help="Weigh the claims of a pack again, and say whether all comes out the same."
+    ),
+    photo: list[str] = typer.Option(
+        [], "--photo", metavar="PHOTO", help="With --again: where its photos are now, known by what they hold."
+    ),
+    tolerance: float = typer.Option(
+        1e-3, "--tolerance", min=0.0, help="With --again: by how much numbers may differ, as a share."
+    ),
     as_json: bool = typer.Option(False, "--json", help="One JSON object a claim instead of sentences."),
     exit_code: bool = typer.Option(
         False, "--exit-code", help="Exit with 20 where a claim is contradicted, else with 21 where one is undecided."
@@ -85,8 +99,14 @@ def check(
     Exit status: 0 all claims weighed, 1 some failed, 2 the call was wrong; with --exit-code also 20 and 21.
     """
     from geoloc_cli.claims.check import CheckOptions, check_claims
+    from geoloc_cli.claims.pack import check_target, write_pack
     from geoloc_cli.engine.local import LocalPool
 
+    if again:
+        _again(again, photos or photo, index or map, LocalPool(workers), cache, tolerance, as_json)
+        return
+    if include_photo and pack is None:
+        raise UsageError("--include-photo is of a pack; name its folder with --pack DIR.")
     asked = _asked(photos or [], claim, claim_region, claim_time, claims)
     chosen = CheckOptions(
         index=index,
@@ -103,6 +123,8 @@ def check(
         elsewhere=elsewhere,  # type: ignore[arg-type]  # checked by it
         strictness=strictness,
     )
+    if pack is not None:
+        check_target(pack)
     done: list[Checked | Unchecked] = []
     with bar(len(asked), quiet) as shown:
         for one in check_claims(asked, chosen, LocalPool(workers), cache):
@@ -112,7 +134,32 @@ def check(
                 _line(one, chosen)
     for one in () if as_json else done:
         _tell(one, chosen)
+    if pack is not None:
+        write_pack(pack, done, chosen, ["geoloc", *sys.argv[1:]], include_photos=include_photo)
     _end(done, exit_code, quiet)
+
+
+def _again(
+    folder: str,
+    photos: list[str],
+    index: str | None,
+    pool: LocalPool,
+    cache: str | None,
+    tolerance: float,
+    as_json: bool,
+) -> None:
+    from dataclasses import asdict
+
+    from geoloc_cli.claims.again import read_pack, repeat
+
+    found = repeat(read_pack(folder), pool, photos and options.photos_of(photos, None), index, cache, tolerance)
+    if as_json:
+        typer.echo(json.dumps({"equal": found.equal, **asdict(found)}))
+    else:
+        for sentence in found.sentences():
+            typer.echo(printable(sentence))
+    if not found.equal:
+        raise typer.Exit(EXIT_SOME_FAILED)
 
 
 def _asked(

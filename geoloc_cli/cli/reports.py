@@ -36,7 +36,7 @@ class Reports:
         from geoloc_cli.evaluate.report.content import report
         from geoloc_cli.evaluate.report.files import write_folder, write_page
         from geoloc_cli.evaluate.report.made import entries
-        from geoloc_cli.evaluate.run_record import without_secrets
+        from geoloc_cli.pipeline.provenance import without_secrets
 
         command = [without_secrets(word) for word in evaluate_run.command()]
         made = report(entries(runs, self.pictures, kept), comparisons, how, self.published, command)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,10 +11,9 @@ from typing import Any
 from geoloc_cli.errors import UsageError
 from geoloc_cli.evaluate.run import FIXES
 from geoloc_cli.photos.opening import shown
+from geoloc_cli.pipeline.provenance import Difference, differences, settled, told
 
 _LISTED = 5
-# What a run takes is never the same twice.
-_TIMES = ("timing_ms",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +24,11 @@ class Repetition:
     are equal but for their timing.
     """
 
-    versions: tuple[tuple[str, str, str], ...]
+    versions: tuple[Difference, ...]
     same_photos: bool
     alike: int
-    answers: tuple[tuple[str, str, str], ...]
-    figures: tuple[tuple[str, str, str], ...]
+    answers: tuple[Difference, ...]
+    figures: tuple[Difference, ...]
 
     @property
     def equal(self) -> bool:
@@ -44,14 +43,10 @@ class Repetition:
         if not self.same_photos:
             said.append("The photographs of the set, or their places, are not those of the first run.")
         if self.figures:
-            said.append(f"{len(self.figures)} figures differ, such as {_told(self.figures)}.")
+            said.append(f"{len(self.figures)} figures differ, such as {told(self.figures)}.")
         if self.versions:
-            said.append(f"Versions differ: {_told(self.versions)}.")
+            said.append(f"Versions differ: {told(self.versions)}.")
         return said
-
-
-def _told(differences: tuple[tuple[str, str, str], ...]) -> str:
-    return "; ".join(f"{name} {then}, now {now}" for name, then, now in differences[:_LISTED])
 
 
 def compare_runs(first: Mapping[str, Any], first_out: Path, again: Mapping[str, Any], out: Path) -> Repetition:
@@ -62,11 +57,11 @@ def compare_runs(first: Mapping[str, Any], first_out: Path, again: Mapping[str, 
         (photo, *_difference(then.get(photo), now.get(photo))) for photo in photos if then.get(photo) != now.get(photo)
     )
     return Repetition(
-        versions=tuple(_differences(first["made_by"], again["made_by"])),
+        versions=tuple(differences(first["made_by"], again["made_by"])),
         same_photos=first["set"]["digest"] == again["set"]["digest"],
         alike=len(photos) - len(answers),
         answers=answers,
-        figures=tuple(_differences(first.get("figures"), again["figures"])),
+        figures=tuple(differences(first.get("figures"), again["figures"])),
     )
 
 
@@ -75,7 +70,7 @@ def _answers(path: Path) -> dict[str, dict[str, Any]]:
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
         records = [json.loads(line) for line in lines]
-        return {str(record["photo"]): _settled(record) for record in records}
+        return {str(record["photo"]): settled(record) for record in records}
     except OSError as error:
         raise UsageError(
             f"{shown(str(path))} cannot be read ({error.strerror}); it lies beside its run.json."
@@ -84,33 +79,8 @@ def _answers(path: Path) -> dict[str, dict[str, Any]]:
         raise UsageError(f"{shown(str(path))} holds a line that is no answer ({error!r}).") from error
 
 
-def _settled(record: dict[str, Any]) -> dict[str, Any]:
-    settled = {key: value for key, value in record.items() if key not in _TIMES}
-    if settled.get("pose"):
-        settled["pose"] = {**settled["pose"], "map": settled["pose"]["map"].rpartition("#")[2]}
-    return settled
-
-
 def _difference(then: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> tuple[str, str]:
     if then is None or now is None:
         return ("no answer" if then is None else "an answer", "no answer" if now is None else "an answer")
-    name, before, after = next(_differences(then, now))
+    name, before, after = next(differences(then, now))
     return f"{name} {before}", after
-
-
-def _differences(then: Any, now: Any, name: str = "") -> Iterator[tuple[str, str, str]]:
-    """The leaves of two JSON values that differ, by the way that leads to them; their order is that of the first."""
-    if isinstance(then, Mapping) and isinstance(now, Mapping):
-        for key in dict.fromkeys([*then, *now]):
-            yield from _differences(then.get(key), now.get(key), f"{name}.{key}" if name else str(key))
-    elif isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
-        for place, pair in enumerate(zip(then, now, strict=True)):
-            yield from _differences(*pair, f"{name}[{place}]")
-    elif then != now:
-        yield name, _text(then), _text(now)
-
-
-def _text(value: Any) -> str:
-    if isinstance(value, list | dict):
-        return f"{len(value)} of them"
-    return "none" if value is None else shown(str(value))

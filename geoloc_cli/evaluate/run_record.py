@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
-import platform
-import re
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from geoloc_cli import __version__
-from geoloc_cli.device import available_cores
 from geoloc_cli.errors import UsageError
 from geoloc_cli.evaluate.datasets.labelled import LabelledSet
 from geoloc_cli.evaluate.leakage import Kind, Leakage
@@ -21,14 +15,11 @@ from geoloc_cli.evaluate.run import RunOptions
 from geoloc_cli.evaluate.score import How
 from geoloc_cli.evaluate.sources import Source, digest_of
 from geoloc_cli.photos.opening import shown
+from geoloc_cli.pipeline.provenance import made_by, platform_said, without_secrets
 
 SCHEMA = "geoloc.run/1"
 FILE = "run.json"
 
-_ALWAYS = ("numpy", "faiss-cpu", "pycolmap", "pillow")
-# Recorded where the run loaded them.
-_LEARNED = ("torch", "transformers", "onnxruntime", "kornia", "geoclip")
-_SECRET = re.compile(r"([?&][^=&]*(?:key|token|secret|password|sig)[^=&]*=)[^&]+", re.IGNORECASE)
 _KINDS: tuple[Kind, ...] = ("same_file", "copy", "same_place")
 _EXAMPLES = 5
 
@@ -53,23 +44,8 @@ def begun(
         "seed": how.sure.seed,
         "scoring": how.as_json(),
         "made_by": made_by(),
-        "platform": _platform(),
+        "platform": platform_said(),
     }
-
-
-def made_by() -> dict[str, str]:
-    """The versions of what computes."""
-    found = {"geoloc": __version__, "python": platform.python_version()}
-    for name in (*_ALWAYS, *(name for name in _LEARNED if name in sys.modules)):
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue  # built from source under another name
-    return found
-
-
-def _platform() -> str:
-    return f"{platform.system()} {platform.release()} on {platform.machine()}, {available_cores()} cores"
 
 
 def leakage_record(leakage: Leakage | None) -> dict[str, Any]:
@@ -153,8 +129,3 @@ def _said(value: Any) -> str:
 def _as_json(options: RunOptions) -> dict[str, Any]:
     said = asdict(options)
     return {**said, "priors": [without_secrets(prior) for prior in options.priors]}
-
-
-def without_secrets(text: str) -> str:
-    """A word of a command without the values of options that are keys or passwords."""
-    return _SECRET.sub(r"\1(secret)", text)

@@ -13,12 +13,16 @@ from collections.abc import Sequence
 import numpy as np
 
 from geoloc_cli.geo.earth import Floats
+from geoloc_cli.photos.opening import shown
 
 # What HTML takes as one tag: its elements that never hold anything, and those of a picture that hold nothing.
 _VOID = frozenset({"meta", "img", "input"})
 _LEAVES = frozenset({"path", "line", "rect"})
 # XML forbids control characters, halves of surrogate pairs and two of the planes' last codes.
 _FORBIDDEN = re.compile("[^\t\n\r\x20-\x7e\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+_OF_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~])")
 
 
 class Html(str):
@@ -62,6 +66,11 @@ def _turns(character: str) -> bool:
 def _named(character: str) -> str:
     """As in \\u202e."""
     return ascii(character)[1:-1]
+
+
+def in_markdown(text: str) -> str:
+    """Text that Markdown shows as it is, in one line: no picture, link, markup or cell comes of it."""
+    return _OF_MARKDOWN.sub(r"\\\1", shown(" ".join(text.split())))
 
 
 def join(parts: Sequence[Content], between: str = "") -> Html:

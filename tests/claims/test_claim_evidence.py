@@ -18,7 +18,7 @@ from geoloc_cli.claims.verdict import FILE_CAP, verdict_of
 from geoloc_cli.errors import UsageError
 from geoloc_cli.geo.belief import from_components
 from geoloc_cli.geo.earth import destination
-from geoloc_cli.types import Belief, Clock, Component, Fix, Photo, Pose, Position
+from geoloc_cli.types import Belief, Candidate, Clock, Component, Fix, Photo, Pose, Position
 
 AT = (47.3769, 8.5417)
 CLAIM = Disc(*AT, 150.0)
@@ -61,10 +61,12 @@ def test_nothing_is_said_of_steps_that_did_not_run() -> None:
 
 
 def test_a_search_without_a_map_says_nothing_of_poses() -> None:
-    found = replace(located(0.0), timing_ms={"decode": 1.0, "search": 2.0, "verify": 3.0})
+    compared = (Candidate("i.jpg", *AT, 0.9, matches=200, inliers=150), Candidate("j.jpg", *AT, 0.1))
+    times = {"decode": 1.0, "prior": 0.0, "search": 2.0, "verify": 3.0}
+    found = replace(located(0.0), timing_ms=times, candidates=compared)
     done = checked(Seen(found, [sighting(0.0), sighting(5.0)], index(0.0)), Photo("a.jpg", 640, 480))
     assert [piece.name for piece in done.pieces] == ["belief", "matches"]
-    assert ran(done) == ["the index was searched (8 photos)", "candidates were compared"]
+    assert ran(done) == ["an index of 8 photos was searched", "1 candidate compared"]
     assert "pose" not in " ".join(statement(done, CheckOptions())).lower()
 
 

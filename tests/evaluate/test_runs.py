@@ -18,11 +18,12 @@ from geoloc_cli.errors import UsageError
 from geoloc_cli.evaluate.datasets.labelled import Labelled, LabelledSet, Rule
 from geoloc_cli.evaluate.reproduce import compare_runs
 from geoloc_cli.evaluate.run import RunOptions
-from geoloc_cli.evaluate.run_record import read_record, without_secrets
+from geoloc_cli.evaluate.run_record import read_record
 from geoloc_cli.evaluate.score import How
 from geoloc_cli.evaluate.sources import Source
 from geoloc_cli.evaluate.whole_run import Finished, Wanted, whole_run
 from geoloc_cli.geo.earth import haversine_m
+from geoloc_cli.pipeline.provenance import without_secrets
 
 if TYPE_CHECKING:
     from conftest import SmallTown

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from geoloc_cli.evaluate.published import NOTE
@@ -11,14 +10,7 @@ from geoloc_cli.evaluate.report.entry import Entry, Placed
 from geoloc_cli.evaluate.report.more_sheets import unanswered
 from geoloc_cli.evaluate.report.worst import listed, worst
 from geoloc_cli.evaluate.sheets import Cell, Row, Sheet
-from geoloc_cli.photos.opening import shown
-
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~])")
-
-
-def escaped(text: str) -> str:
-    """Text that Markdown shows as it is, in one line: no picture, link, markup or cell comes of it."""
-    return _SPECIAL.sub(r"\\\1", shown(" ".join(text.split())))
+from geoloc_cli.export.markup import in_markdown
 
 
 def markdown(report: Report) -> str:
@@ -27,24 +19,24 @@ def markdown(report: Report) -> str:
 
 
 def _lines(report: Report) -> Iterator[str]:
-    yield from (f"# {escaped(report.title)}", "", escaped(report.lead), "")
-    yield from (f"- {escaped(name)}: {escaped(value)}" for name, value in report.facts)
+    yield from (f"# {in_markdown(report.title)}", "", in_markdown(report.lead), "")
+    yield from (f"- {in_markdown(name)}: {in_markdown(value)}" for name, value in report.facts)
     for sheet in (*report.tables, *report.compared):
-        yield from ("", f"## {escaped(sheet.title)}", "", *table(sheet, ends=True), *_below(sheet))
+        yield from ("", f"## {in_markdown(sheet.title)}", "", *table(sheet, ends=True), *_below(sheet))
     for entry in report.entries:
-        yield from ("", f"## {escaped(entry.name)}", "", *_run(entry))
+        yield from ("", f"## {in_markdown(entry.name)}", "", *_run(entry))
 
 
 def _run(entry: Entry) -> Iterator[str]:
-    yield from (f"- {escaped(name)}: {escaped(value)}" for name, value in (*entry.facts, *entry.record))
+    yield from (f"- {in_markdown(name)}: {in_markdown(value)}" for name, value in (*entry.facts, *entry.record))
     score = entry.run.score
     if score is None:
         return
-    yield from (f"- {escaped(diagnosis.sentence)}" for diagnosis in score.diagnoses)
+    yield from (f"- {in_markdown(diagnosis.sentence)}" for diagnosis in score.diagnoses)
     placed = Placed(entry.name, score)
     for sheet in (unanswered(placed), listed(worst(placed, entry.folders))):
         if sheet is not None and sheet.rows:
-            yield from ("", f"### {escaped(sheet.title)}", "", *table(sheet, ends=True), *_below(sheet))
+            yield from ("", f"### {in_markdown(sheet.title)}", "", *table(sheet, ends=True), *_below(sheet))
 
 
 def table(sheet: Sheet, *, ends: bool) -> Iterator[str]:
@@ -58,10 +50,10 @@ def table(sheet: Sheet, *, ends: bool) -> Iterator[str]:
 
 def _below(sheet: Sheet) -> Iterator[str]:
     if sheet.note:
-        yield from ("", escaped(sheet.note))
+        yield from ("", in_markdown(sheet.note))
     if sheet.sources:
         yield ""
-        yield from (f"- {escaped(NOTE)}: {escaped(source)}" for source in sheet.sources)
+        yield from (f"- {in_markdown(NOTE)}: {in_markdown(source)}" for source in sheet.sources)
 
 
 def _row(row: Row, ends: bool) -> str:
@@ -70,7 +62,7 @@ def _row(row: Row, ends: bool) -> str:
 
 
 def _line(texts: list[str]) -> str:
-    return "| " + " | ".join(map(escaped, texts)) + " |"
+    return "| " + " | ".join(map(in_markdown, texts)) + " |"
 
 
 def _text(cell: Cell, ends: bool) -> str:

@@ -21,8 +21,9 @@ from geoloc_cli.evaluate.report.content import Report, report
 from geoloc_cli.evaluate.report.files import NAMES, write_folder, write_page
 from geoloc_cli.evaluate.report.flat import as_json, figures_csv
 from geoloc_cli.evaluate.report.made import entries, read_run, recorded_facts
-from geoloc_cli.evaluate.report.markdown import escaped, markdown
+from geoloc_cli.evaluate.report.markdown import markdown
 from geoloc_cli.evaluate.run_record import SCHEMA
+from geoloc_cli.export.markup import in_markdown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +49,7 @@ def told(make: Made, how: How) -> Report:
 
 def test_markdown_shows_names_as_they_are(told: Report) -> None:
     text = markdown(told)
-    assert escaped("a|b_c") == r"a\|b\_c"
+    assert in_markdown("a|b_c") == r"a\|b\_c"
     assert re.findall(r"(?<!\\)!\[|(?<!\\)<b>|(?<!\\)`", text) == []
     assert "\udcff" not in text
     lines = text.splitlines()

@@ -1,0 +1,208 @@
+"""Evidence packs: whole or not there, never over anything else, and weighed again from what they hold."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from geoloc_cli.claims import pack as packing
+from geoloc_cli.claims.again import Repetition, read_pack, repeat
+from geoloc_cli.claims.check import Checked, CheckOptions, Claim, Unchecked, check_claims
+from geoloc_cli.claims.pack import write_pack
+from geoloc_cli.claims.region import Area, Disc, area_of_file
+from geoloc_cli.engine.local import LocalPool
+from geoloc_cli.errors import UsageError
+from geoloc_cli.types import Failure
+
+if TYPE_CHECKING:
+    from conftest import SmallTown
+
+ODD = "query <b>|`[x](y) \u202e.jpg"
+COMMAND = ["geoloc", "check", ODD, "--prior", "vlm?url=http://h/&api_key=hush"]
+
+
+@pytest.fixture(scope="module")
+def made(town: SmallTown, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pack of a claim about a photo of an odd name, by the index of the town, with a copy of the photo."""
+    folder = tmp_path_factory.mktemp("pack")
+    query = town.queries[0]
+    shutil.copy(query.path, folder / ODD)
+    options = CheckOptions(index=town.index, top_k=6)
+    asked = [
+        (str(folder / ODD), Claim(Disc(query.lat, query.lon, 60.0))),
+        Unchecked(Failure("b.jpg", "bad_claim", "No.")),
+    ]
+    done = list(check_claims(asked, options, LocalPool(1)))
+    write_pack(str(folder / "pack"), done, options, COMMAND, include_photos=True)
+    return folder
+
+
+def test_a_pack_holds_what_the_verdict_rests_on_and_its_sums_are_right(made: Path) -> None:
+    pack = made / "pack"
+    assert subprocess.run(["sha256sum", "--quiet", "--check", "SHA256SUMS"], cwd=pack, check=False).returncode == 0
+    summed = {line.partition("  ")[2] for line in (pack / "SHA256SUMS").read_text().splitlines()}
+    there = {path.relative_to(pack).as_posix() for path in pack.rglob("*") if path.is_file()}
+    assert summed == there - {"SHA256SUMS"}
+    check = json.loads((pack / "checks.jsonl").read_text().splitlines()[0])
+    assert check["verdict"] == "supported"
+    assert (pack / "photos" / f"{check['sha256']}.jpg").read_bytes() == (made / ODD).read_bytes()
+    record = json.loads((pack / "pack.json").read_text())
+    assert {"geoloc", "python", "numpy", "pycolmap"} <= record["made_by"].keys()
+    assert "hush" not in "".join(path.read_text() for path in pack.iterdir() if path.is_file())
+    manifest = Path(record["index"]["folder"], "manifest.json").read_bytes()
+    assert record["index"]["manifest_sha256"] == hashlib.sha256(manifest).hexdigest()
+    rows = list(csv.DictReader((pack / "matches.csv").open()))
+    for sighting in check["matches"]:
+        pixels = [row for row in rows if row["indexed"] == sighting["photo"]]
+        assert len(pixels) == sighting["inliers"]
+        width, height = sighting["size"]
+        assert all(0.0 <= float(row["x"]) <= width and 0.0 <= float(row["y"]) <= height for row in pixels)
+
+
+class _Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.add(tag)
+
+
+def test_names_are_only_text_in_what_people_read(made: Path) -> None:
+    page = _Tags()
+    page.feed((made / "pack" / "verdict.html").read_text())
+    assert not page.found & {"script", "b", "a href", "img", "iframe"}
+    readme = (made / "pack" / "README.md").read_text()
+    assert "<b>" not in readme.replace(r"\<b\>", "")
+    assert "\u202e" not in readme + (made / "pack" / "verdict.html").read_text()
+
+
+@pytest.fixture(scope="module")
+def again(made: Path) -> Repetition:
+    return repeat(read_pack(str(made / "pack")), LocalPool(1), tolerance=1e-9)
+
+
+def test_weighed_again_everything_comes_out_the_same(again: Repetition) -> None:
+    assert again.equal
+    assert again.things == ()
+    assert again.sentences() == [
+        "All 2 verdicts are the same.",
+        "Every likelihood ratio and every other number is the same within the tolerance.",
+    ]
+
+
+@pytest.fixture
+def altered(made: Path, tmp_path: Path) -> Callable[[str, str, str], Path]:
+    """A copy of the pack with one text exchanged in one of its files, and all photos where the pack finds them."""
+
+    def alter(name: str, old: str, new: str) -> Path:
+        copy = shutil.copytree(made / "pack", tmp_path / "pack")
+        text = (copy / name).read_text()
+        assert old in text
+        (copy / name).write_text(text.replace(old, new))
+        return copy
+
+    return alter
+
+
+def test_a_changed_file_and_another_version_are_named(
+    altered: Callable[[str, str, str], Path], monkeypatch: pytest.MonkeyPatch, again: Repetition
+) -> None:
+    changed = read_pack(str(altered("matches.csv", "indexed_x", "indexed_X")))
+    assert changed.changed == ("matches.csv",)
+    other = replace(again, changed=changed.changed, things=(("numpy", "1.0", "2.0"),))
+    assert not other.equal
+    assert any("matches.csv" in said for said in other.sentences())
+    assert any("numpy 1.0, now 2.0" in said for said in other.sentences())
+
+
+def test_another_verdict_and_other_numbers_are_named(
+    altered: Callable[[str, str, str], Path], made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The program now finds what it found; the pack says otherwise."""
+    then = read_pack(str(altered("checks.jsonl", '"verdict": "supported"', '"verdict": "contradicted"')))
+    found = list(read_pack(str(made / "pack")).checks)
+    from geoloc_cli.claims import again as weighing
+
+    monkeypatch.setattr(weighing, "check_claims", lambda asked, *_: [None] * len(asked))
+    monkeypatch.setattr(weighing, "pack_record", lambda *_: then.record)
+    told = iter([{**found[0], "log10_lr": found[0]["log10_lr"] + 0.5}, found[1]])
+    monkeypatch.setattr(weighing, "to_json", lambda *_: next(told))
+    compared = repeat(then, LocalPool(1))
+    assert [name for name, *_ in compared.verdicts] == ["claim 1"]
+    assert [name for name, *_ in compared.numbers] == ["claim 1.log10_lr"]
+    assert "Verdicts differ: claim 1 contradicted, now supported." in compared.sentences()
+
+
+def test_a_photo_that_is_gone_is_asked_for(made: Path, tmp_path: Path) -> None:
+    lonely = shutil.copytree(made / "pack", tmp_path / "pack")
+    shutil.rmtree(lonely / "photos")
+    record = json.loads((lonely / "pack.json").read_text())
+    record["claims"][0]["photo"] = str(tmp_path / "gone.jpg")
+    (lonely / "pack.json").write_text(json.dumps(record))
+    with pytest.raises(UsageError, match="--photo"):
+        repeat(read_pack(str(lonely)), LocalPool(1))
+
+
+def test_only_a_pack_is_ever_replaced(made: Path, tmp_path: Path) -> None:
+    options = CheckOptions()
+    nothing = [Unchecked(Failure("b.jpg", "bad_claim", "No."))]
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "letter.txt").write_text("dear")
+    with pytest.raises(UsageError, match="is no evidence pack"):
+        write_pack(str(mine), nothing, options, [])
+    assert [path.name for path in mine.iterdir()] == ["letter.txt"]
+    old = shutil.copytree(made / "pack", tmp_path / "old")
+    write_pack(str(old), nothing, options, [])
+    assert not (old / "photos").exists()
+    assert read_pack(str(old)).asked == tuple(nothing)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "old"]
+
+
+def test_a_pack_that_fails_halfway_leaves_the_one_that_is_there(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = shutil.copytree(made / "pack", tmp_path / "old")
+
+    def breaks(*_: object) -> Iterator[tuple[str, bytes]]:
+        yield "pack.json", b"{}"
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(packing, "contents", breaks)
+    with pytest.raises(UsageError, match="No space left"):
+        write_pack(str(old), [], CheckOptions(), [])
+    assert read_pack(str(old)).changed == ()
+    assert [path.name for path in tmp_path.iterdir()] == ["old"]
+
+
+@pytest.mark.parametrize("harm", ["{}", "no json", '{"schema": "geoloc.pack/9"}'])
+def test_what_is_no_pack_is_one_sentence(harm: str, tmp_path: Path) -> None:
+    (tmp_path / "pack.json").write_text(harm)
+    with pytest.raises(UsageError, match="pack"):
+        read_pack(str(tmp_path))
+
+
+def test_a_drawn_claim_comes_back_as_it_was(tmp_path: Path) -> None:
+    from geoloc_cli.claims.record import asked_of_json, claim_to_json
+
+    ring = [[8.0, 47.0], [8.1, 47.0], [8.1, 47.1], [8.0, 47.0]]
+    (tmp_path / "area.geojson").write_text(json.dumps({"type": "Polygon", "coordinates": [ring]}))
+    claim = Claim(area_of_file(str(tmp_path / "area.geojson")))
+    back = asked_of_json(json.loads(json.dumps(claim_to_json(Unchecked(Failure("a", "b", "c"), claim)))))
+    assert not isinstance(back, Unchecked)
+    region = back[1].region
+    assert isinstance(region, Area)
+    assert region.area_m2 == claim.region.area_m2
+    assert region.source == "area.geojson"
+    assert not isinstance(back[1], Checked)
