@@ -52,7 +52,7 @@ def town(folder: Path) -> tuple[Path, dict[Path, Place], dict[Path, Place]]:
     """A rendered town: its index, the queries with their places, and photographs of another town."""
     geoloc("demo", str(folder))
     said = json.loads((folder / "truth.json").read_text())
-    truth = {Path(one["photo"]).name: (one["lat"], one["lon"]) for one in said}
+    truth = {Path(one["path"]).name: (one["lat"], one["lon"]) for one in said}
     queries, strangers = (
         {path: truth[path.name] for path in pictures(folder / part)} for part in ("queries", "elsewhere")
     )

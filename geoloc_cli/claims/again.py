@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from geoloc_cli.pipeline.provenance import Difference, differences, settled, tol
 _TEXTS = ("statement", "ran")
 # Names under which the same files may lie elsewhere.
 _PLACES = ("photo", "error")
+# A kilometre of latitude in degrees, and of longitude at the equator.
+_KM_DEG = 0.009
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,8 @@ def repeat(
     """Weighs a pack's claims again. photos: where its photos are now, known by their hash; index: a folder instead of
     the recorded one, of an index or, where the pack rests on one, of a map.
 
-    tolerance: by how much numbers may differ, as a share of the greater, and by itself below one.
+    tolerance: by how much numbers may differ, as a share of the greater, and by itself below one; places by that share
+    of a kilometre.
     """
     options = pack.options
     if index is not None:
@@ -125,7 +128,7 @@ def repeat(
     ]
     _all_there(pack, asked)
     done = list(check_claims(asked, options, parallel_map, cache))
-    now = [to_json(one, options) for one in done]
+    now = [json.loads(json.dumps(to_json(one, options))) for one in done]
     return Repetition(
         len(done),
         pack.changed,
@@ -133,7 +136,7 @@ def repeat(
         tuple(
             d
             for i, (then, again) in enumerate(zip(pack.checks, now, strict=True))
-            for d in differences(_numbers(then), _numbers(again), f"claim {i + 1}", tolerance)
+            for d in differences(_numbers(then), _numbers(again), f"claim {i + 1}", as_good_as(tolerance))
         ),
         tuple(_things(pack.record, pack_record(done, options, ()), done)),
     )
@@ -144,6 +147,19 @@ def _all_there(pack: Pack, asked: Sequence[Asked | Unchecked]) -> None:
     for one, check in zip(asked, pack.checks, strict=True):
         if not isinstance(one, Unchecked) and check["status"] == "ok" and not Path(one[0]).is_file():
             raise UsageError(f"{shown(one[0])}, of which the pack tells, is not there; say where it is with --photo.")
+
+
+def as_good_as(tolerance: float) -> Callable[[str, Any, Any], bool]:
+    """For `differences`: whether two numbers are as good as equal, by the tolerance of `repeat`."""
+
+    def same(name: str, then: Any, now: Any) -> bool:
+        if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in (then, now)):
+            return False
+        if name.rpartition(".")[2] in ("lat", "lon"):
+            return bool(abs(then - now) <= tolerance * _KM_DEG)
+        return bool(abs(then - now) <= tolerance * max(1.0, abs(then), abs(now)))
+
+    return same
 
 
 def _by_content(photos: Sequence[str]) -> dict[str, str]:

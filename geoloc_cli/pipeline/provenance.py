@@ -6,7 +6,7 @@ import importlib.metadata
 import platform
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from geoloc_cli import __version__
@@ -46,18 +46,20 @@ def without_secrets(text: str) -> str:
     return _SECRET.sub(r"\1(secret)", text)
 
 
-def differences(then: Any, now: Any, name: str = "", tolerance: float = 0.0) -> Iterator[Difference]:
+def differences(
+    then: Any, now: Any, name: str = "", same: Callable[[str, Any, Any], bool] | None = None
+) -> Iterator[Difference]:
     """The leaves of two JSON values that differ, by the way that leads to them; their order is that of the first.
 
-    tolerance: by how much numbers may differ, as a share of the greater and, below one, by itself.
+    same: whether leaves that are not equal are as good as that, by the way that leads to them.
     """
     if isinstance(then, Mapping) and isinstance(now, Mapping):
         for key in dict.fromkeys([*then, *now]):
-            yield from differences(then.get(key), now.get(key), f"{name}.{key}" if name else str(key), tolerance)
+            yield from differences(then.get(key), now.get(key), f"{name}.{key}" if name else str(key), same)
     elif isinstance(then, list) and isinstance(now, list) and len(then) == len(now):
         for place, pair in enumerate(zip(then, now, strict=True)):
-            yield from differences(*pair, f"{name}[{place}]", tolerance)
-    elif then != now and not _near(then, now, tolerance):
+            yield from differences(*pair, f"{name}[{place}]", same)
+    elif then != now and not (same and same(name, then, now)):
         yield name, _text(then), _text(now)
 
 
@@ -65,12 +67,6 @@ def _text(value: Any) -> str:
     if isinstance(value, list | dict):
         return f"{len(value)} of them"
     return "none" if value is None else shown(str(value))
-
-
-def _near(then: Any, now: Any, tolerance: float) -> bool:
-    if not all(isinstance(value, int | float) and not isinstance(value, bool) for value in (then, now)):
-        return False
-    return bool(abs(then - now) <= tolerance * max(1.0, abs(then), abs(now)))
 
 
 def told(found: Sequence[Difference]) -> str:

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from geoloc_cli.claims import pack as packing
-from geoloc_cli.claims.again import Repetition, read_pack, repeat
+from geoloc_cli.claims.again import Repetition, as_good_as, read_pack, repeat
 from geoloc_cli.claims.check import Checked, CheckOptions, Claim, Unchecked, check_claims
 from geoloc_cli.claims.pack import write_pack
 from geoloc_cli.claims.region import Area, Disc, area_of_file
 from geoloc_cli.engine.local import LocalPool
 from geoloc_cli.errors import UsageError
+from geoloc_cli.pipeline.provenance import differences
 from geoloc_cli.types import Failure
 
 if TYPE_CHECKING:
@@ -142,6 +143,15 @@ def test_another_verdict_and_other_numbers_are_named(
     assert [name for name, *_ in compared.verdicts] == ["claim 1"]
     assert [name for name, *_ in compared.numbers] == ["claim 1.log10_lr"]
     assert "Verdicts differ: claim 1 contradicted, now supported." in compared.sentences()
+
+
+def test_places_may_differ_by_a_metre_and_never_by_a_share_of_their_degrees() -> None:
+    then = {"fix": {"lat": 47.0, "radius_m": 20.0, "status": "ok"}, "log10_lr": 0.5}
+    near = {"fix": {"lat": 47.000008, "radius_m": 20.01, "status": "ok"}, "log10_lr": 0.5009}
+    far = {"fix": {"lat": 47.00002, "radius_m": 20.1, "status": "no"}, "log10_lr": 0.502}
+    assert list(differences(then, near, same=as_good_as(1e-3))) == []
+    told = [name for name, *_ in differences(then, far, same=as_good_as(1e-3))]
+    assert told == ["fix.lat", "fix.radius_m", "fix.status", "log10_lr"]
 
 
 def test_a_photo_that_is_gone_is_asked_for(made: Path, tmp_path: Path) -> None:
