@@ -27,6 +27,7 @@ from geoloc_cli.pipeline.asking import spec_of
 from geoloc_cli.pipeline.batch import ask_photos, locate_photos
 from geoloc_cli.pipeline.describer import describer_of
 from geoloc_cli.pipeline.extract import fingerprint
+from geoloc_cli.pipeline.hiding import Hiding
 from geoloc_cli.pipeline.locate import LocateOptions
 from geoloc_cli.pipeline.matching import build_matcher
 from geoloc_cli.pipeline.posing import stage_spec
@@ -39,6 +40,8 @@ _NOT_OF_THE_PICTURE = {
     "terrain": "The file's altitude is no word of the picture",
     "near": "A place that is given is no evidence for itself",
 }
+# The indexed copy of a photo has its place from the same file, and no prior is to read it there either.
+_HIDE = Hiding(position=True, itself=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +161,16 @@ def weighed(path: str, claim: Claim, seen: Seen | Failure, options: CheckOptions
         photo, sha256 = read_photo(path), fingerprint(path)[0]
     except PhotoError as error:
         return Unchecked(Failure(path, error.code, str(error)), claim)
-    pieces = picture.pieces_of(seen, region, options.elsewhere)
-    pieces += file_says.pieces_of(photo, region, claim.moment, options.elsewhere, indexed)
-    remarks = (*file_says.remarks_of(region, claim.moment), *_exchanged(seen.fix, region))
-    return Checked(
-        path, sha256, claim, verdict_of(pieces, threshold_of(options.strictness)), tuple(pieces), remarks, seen
-    )
+    try:
+        pieces = picture.pieces_of(seen, region, options.elsewhere)
+        pieces += file_says.pieces_of(photo, region, claim.moment, options.elsewhere, indexed)
+    except UsageError as error:  # where all of the index lies inside of this very claim
+        return Unchecked(Failure(path, "no_elsewhere", str(error)), claim)
+    remarks = [*file_says.remarks_of(region, claim.moment), *_exchanged(seen.fix, region)]
+    if seen.searched is not None and sha256 in seen.searched.contents:
+        remarks.append("The index holds this very file, which was left out: a photo is no witness of itself.")
+    verdict = verdict_of(pieces, threshold_of(options.strictness))
+    return Checked(path, sha256, claim, verdict, tuple(pieces), tuple(remarks), seen)
 
 
 def _exchanged(fix: Fix, region: Region) -> Iterator[str]:
@@ -182,18 +189,20 @@ def _seen(
     if options.searched is None:
         if not options.priors:
             return (_looked_at(path) for path in paths)
-        return map(_unsearched, ask_photos(paths, options.priors, parallel_map, cache))
+        return map(_unsearched, ask_photos(paths, options.priors, parallel_map, cache, _HIDE))
     if options.map is not None:
         read_manifest(Path(options.map))
     posed = options.pose or options.map is not None
     pose = stage_spec(options.map, options.override, options.solver, options.matcher) if posed else None
-    how = LocateOptions(top_k=options.top_k, list_k=options.top_k)
+    how = LocateOptions(top_k=options.top_k, list_k=options.top_k, hide=_HIDE)
     how.check()
     index = stack.enter_context(Index.open(options.searched))
     matcher = build_matcher(index, options.matcher, how.verify.max_ratio)
     witness = Witness(index, describer_of(index, cache), matcher, how.verify)
-    places = [(photo.position.lat, photo.position.lon) for photo in index.all_photos() if photo.position]
-    searched = Searched(len(index), np.array(places, dtype=np.float64).reshape(-1, 2))
+    photos = index.all_photos()
+    places = [(photo.position.lat, photo.position.lon) for photo in photos if photo.position]
+    contents = frozenset(photo.sha256 for photo in photos)
+    searched = Searched(len(photos), np.array(places, dtype=np.float64).reshape(-1, 2), contents)
     answers = locate_photos(
         options.searched,
         paths,

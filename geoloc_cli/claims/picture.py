@@ -30,10 +30,13 @@ _RECALL, _KNOWN_BY = 0.5, 3
 
 @dataclass(frozen=True, slots=True)
 class Searched:
-    """An index that was searched: how many photos it holds, and where those with a place were taken, (n, 2)."""
+    """An index that was searched: how many photos it holds, where those with a place were taken, (n, 2), and the
+    SHA-256 of all their files.
+    """
 
     photos: int
     places: Floats
+    contents: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from geoloc_cli.claims import file_says, picture
-from geoloc_cli.claims.check import Checked, CheckOptions, Claim
+from geoloc_cli.claims.check import Checked, CheckOptions, Claim, Unchecked, weighed
 from geoloc_cli.claims.picture import Searched, Seen
 from geoloc_cli.claims.record import ran, statement, to_json
 from geoloc_cli.claims.region import Disc
@@ -161,6 +163,16 @@ def test_a_claimed_time_of_another_zone_or_of_the_future_is_remarked() -> None:
     assert any("future" in said for said in file_says.remarks_of(CLAIM, datetime(2200, 6, 1, tzinfo=UTC)))
     with pytest.raises(ValueError, match="no offset"):
         file_says.moment_of("2024-06-01T14:00")
+
+
+def test_a_claim_that_holds_the_whole_index_has_no_elsewhere_in_it(tmp_path: Path) -> None:
+    """It fails alone: other claims of the same table are weighed."""
+    Image.new("RGB", (32, 32)).save(tmp_path / "a.jpg")
+    seen = Seen(located(0.0), [sighting(0.0)] * 3, index(0.0))
+    options = CheckOptions(index="i", elsewhere="index")
+    done = weighed(str(tmp_path / "a.jpg"), Claim(CLAIM), seen, options)
+    assert isinstance(done, Unchecked)
+    assert done.failure.code == "no_elsewhere"
 
 
 @pytest.mark.parametrize("name", ["exif", "clock", "terrain?dem=a.hgt", "near=47,8,1km"])

@@ -45,16 +45,16 @@ def test_over_the_world_the_ratio_is_that_of_the_odds() -> None:
 def test_over_scales_the_sum_agrees_with_a_plain_one_however_sharp_the_answer_is(
     radius_m: float, away_m: float
 ) -> None:
-    """Slow truth: the mean of the answer's density at 400 000 places whose distance is even in its logarithm."""
+    """Slow truth: the mean of the answer's density at 100 000 places whose distance is even in its logarithm."""
     from geoloc_cli.geo.belief import density_per_m2
 
     rng = np.random.default_rng(5)
     claimed, belief = disc(*AT, 100.0), at(radius_m, away_m)
-    far = 100.0 * (math.pi * EARTH_RADIUS_M / 100.0) ** rng.random(400_000)
+    far = 100.0 * (math.pi * EARTH_RADIUS_M / 100.0) ** rng.random(100_000)
     wide = heavy_tailed(belief)
-    elsewhere = float(np.mean(density_per_m2(wide, *destination(*AT, 360.0 * rng.random(400_000), far))))
+    elsewhere = float(np.mean(density_per_m2(wide, *destination(*AT, 360.0 * rng.random(100_000), far))))
     inside = float(mass_within(wide, *AT, 100.0)) / claimed.area_m2
-    assert log10_ratio(belief, claimed, 0.0) == pytest.approx(math.log10(inside / elsewhere), abs=0.03)
+    assert log10_ratio(belief, claimed, 0.0) == pytest.approx(math.log10(inside / elsewhere), abs=0.06)
 
 
 def test_what_is_inside_supports_what_is_far_contradicts_and_the_rim_decides_nothing() -> None:

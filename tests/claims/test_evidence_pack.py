@@ -38,7 +38,7 @@ def made(town: SmallTown, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pack")
     query = town.queries[0]
     shutil.copy(query.path, folder / ODD)
-    options = CheckOptions(index=town.index, top_k=6)
+    options = CheckOptions(index=town.index, top_k=3)
     asked = [
         (str(folder / ODD), Claim(Disc(query.lat, query.lon, 60.0))),
         Unchecked(Failure("b.jpg", "bad_claim", "No.")),

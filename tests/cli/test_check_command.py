@@ -19,12 +19,16 @@ if TYPE_CHECKING:
     from geoloc_cli.testing.photos import TruePhoto
 
 
+# Candidates, so that each photo is compared with no more than it takes.
+_FEW = ("--top-k", "4")
+
+
 @pytest.fixture
 def check(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Any:
     """Arguments of `geoloc check` -> exit status, stdout and stderr."""
 
     def run(*arguments: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["geoloc", "check", *arguments, "--workers", "1"])
+        monkeypatch.setattr(sys, "argv", ["geoloc", "check", *arguments, "--workers", "1", *_FEW])
         with pytest.raises(SystemExit) as done:
             main()
         return int(done.value.code or 0), *capsys.readouterr()
@@ -43,6 +47,7 @@ def test_a_table_of_claims_gives_each_its_verdict_and_bad_rows_cost_only_themsel
     seen, stranger = town.queries[0], town.strangers[0]
     shutil.copy(seen.path, tmp_path / "seen.jpg")
     shutil.copy(stranger.path, tmp_path / "stranger.jpg")
+    shutil.copy(town.photos[3].path, tmp_path / "indexed.jpg")
     rows = [
         "path,lat,lon,radius,time",
         f"seen.jpg,{claim(seen, 5.0)},",
@@ -51,17 +56,28 @@ def test_a_table_of_claims_gives_each_its_verdict_and_bad_rows_cost_only_themsel
         "seen.jpg,139.69,35.68,50m,",
         "seen.jpg,47,x,50m,",
         "missing.jpg,47,8,50m,",
+        f"indexed.jpg,{claim(town.photos[3], 5.0, '200m')},",
     ]
     (tmp_path / "claims.csv").write_text("\n".join(rows) + "\n")
     status, out, err = check("--claims", str(tmp_path / "claims.csv"), "--index", town.index, "--json")
     found = [json.loads(line) for line in out.splitlines()]
-    assert [one["verdict"] for one in found] == ["supported", "contradicted", "undecided", None, None, None]
-    assert [one["error"]["code"] for one in found[3:]] == ["bad_claim", "bad_claim", "not_found"]
+    assert [one["verdict"] for one in found] == [
+        "supported",
+        "contradicted",
+        "undecided",
+        None,
+        None,
+        None,
+        "supported",
+    ]
+    assert [one["error"]["code"] for one in found[3:6]] == ["bad_claim", "bad_claim", "not_found"]
     assert "exchanged" in found[3]["error"]["message"]
     assert len({tuple(one) for one in found}) == 1
     assert status == 1
-    assert "6 claims: 1 supported, 1 contradicted, 1 undecided, 3 failed" in err
-    true, false, silent, *_ = found
+    assert "7 claims: 2 supported, 1 contradicted, 1 undecided, 3 failed" in err
+    true, false, silent, *_, itself = found
+    assert any("no witness of itself" in said for said in itself["remarks"])
+    assert town.photos[3].path not in {match["photo"] for match in itself["matches"]}
     assert true["log10_lr"] > 2.0 > -2.0 > false["log10_lr"]
     assert true["matches"][0]["inliers"] == max(c["inliers"] or 0 for c in true["fix"]["candidates"])
     assert [piece["name"] for piece in silent["evidence"] if piece["family"] == "picture"] == ["silence"]
@@ -76,6 +92,25 @@ def test_exit_statuses_tell_a_shell_the_verdict_where_it_asks(town: SmallTown, c
     status, out, err = check(*call)
     assert (status, err) == (0, "")
     assert "Undecided" in out
+
+
+def test_a_pack_of_a_drawn_region_is_weighed_again_from_the_command_line(
+    town: SmallTown, tmp_path: Path, check: Any
+) -> None:
+    photo, pack = town.queries[0], str(tmp_path / "evidence")
+    lat, lon = photo.lat, photo.lon
+    ring = [[lon - 0.01, lat - 0.01], [lon + 0.01, lat - 0.01], [lon, lat + 0.01], [lon - 0.01, lat - 0.01]]
+    (tmp_path / "field.geojson").write_text(json.dumps({"type": "Polygon", "coordinates": [ring]}))
+    status, out, _ = check(photo.path, "--claim-region", str(tmp_path / "field.geojson"), "--pack", pack)
+    assert status == 0
+    assert "in the region of field.geojson" in out
+    (tmp_path / "field.geojson").unlink()
+    status, out, _ = check("--again", pack)
+    assert (status, "The verdict is the same." in out) == (0, True)
+    (tmp_path / "evidence" / "README.md").write_text("Supported!")
+    status, out, _ = check("--again", pack, "--json")
+    assert (status, json.loads(out)["changed"]) == (1, ["README.md"])
+    assert check(photo.path, "--claim", "47,8,1km", "--pack", str(tmp_path))[0] == 2
 
 
 @pytest.mark.parametrize(
