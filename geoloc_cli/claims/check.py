@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ import numpy as np
 from geoloc_cli.claims import file_says, picture
 from geoloc_cli.claims.picture import Searched, Seen
 from geoloc_cli.claims.region import Disc, Region
-from geoloc_cli.claims.sightings import Witness
+from geoloc_cli.claims.sightings import sightings_of
 from geoloc_cli.claims.verdict import Piece, Verdict, threshold_of, verdict_of
 from geoloc_cli.claims.weigh import ELSEWHERE, Elsewhere
 from geoloc_cli.contracts import ParallelMap
@@ -23,13 +24,12 @@ from geoloc_cli.index.reader import Index
 from geoloc_cli.maps.folder import index_of, read_manifest
 from geoloc_cli.photos.exif import read_photo
 from geoloc_cli.photos.intrinsics import CameraOverride, parse_camera
+from geoloc_cli.pipeline import sightings
 from geoloc_cli.pipeline.asking import spec_of
 from geoloc_cli.pipeline.batch import ask_photos, locate_photos
-from geoloc_cli.pipeline.describer import describer_of
 from geoloc_cli.pipeline.extract import fingerprint
 from geoloc_cli.pipeline.hiding import Hiding
 from geoloc_cli.pipeline.locate import LocateOptions
-from geoloc_cli.pipeline.matching import build_matcher
 from geoloc_cli.pipeline.posing import stage_spec
 from geoloc_cli.types import Belief, Failure, Fix
 
@@ -197,8 +197,7 @@ def _seen(
     how = LocateOptions(top_k=options.top_k, list_k=options.top_k, hide=_HIDE)
     how.check()
     index = stack.enter_context(Index.open(options.searched))
-    matcher = build_matcher(index, options.matcher, how.verify.max_ratio)
-    witness = Witness(index, describer_of(index, cache), matcher, how.verify)
+    kept = Path(stack.enter_context(TemporaryDirectory(prefix="geoloc-")))
     photos = index.all_photos()
     places = [(photo.position.lat, photo.position.lon) for photo in photos if photo.position]
     contents = frozenset(photo.sha256 for photo in photos)
@@ -213,11 +212,14 @@ def _seen(
         pose,
         options.retriever,
         options.matcher,
+        witness=str(kept),
     )
-    return (
-        answer if isinstance(answer, Failure) else Seen(answer, witness.sightings(answer), searched)
-        for answer in answers
-    )
+    return (answer if isinstance(answer, Failure) else _compared(answer, searched, kept) for answer in answers)
+
+
+def _compared(fix: Fix, searched: Searched, kept: Path) -> Seen:
+    compared = {path: one for path, one in (sightings.read(kept, fix.photo) or {}).items() if one.stands}
+    return Seen(fix, sightings_of(fix, compared), searched, compared)
 
 
 def _looked_at(path: str) -> Seen | Failure:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from geoloc_cli.claims.region import Region
 from geoloc_cli.claims.sightings import Sighting, doubt_of
@@ -14,6 +14,7 @@ from geoloc_cli.export.ground import length
 from geoloc_cli.geo.belief import from_components
 from geoloc_cli.geo.earth import Floats
 from geoloc_cli.geo.fisher import R90_PER_SIGMA
+from geoloc_cli.pipeline.sightings import Compared
 from geoloc_cli.types import Component, Fix
 
 # `locate` keeps this share of a belief for a false position of a verified photo, which is reckoned here by how many
@@ -43,18 +44,19 @@ class Searched:
 class Seen:
     """What is known of a photo's picture: its fix, what it has in common with indexed photos, and which were searched.
 
-    `searched` is None where no index was.
+    `searched` is None where no index was; `compared` holds what the sightings are made of, by path.
     """
 
     fix: Fix
     sightings: Sequence[Sighting] = ()
     searched: Searched | None = None
+    compared: Mapping[str, Compared] = field(default_factory=dict)
 
 
 def pieces_of(seen: Seen, region: Region, elsewhere: Elsewhere) -> list[Piece]:
     """The pieces of a photo's picture; none where nothing ran that could tell."""
     indexed = seen.searched.places if seen.searched else None
-    doubt = doubt_of(list(seen.sightings))
+    doubt = doubt_of(seen.sightings)
     found = [
         _belief(seen, region, elsewhere, indexed, doubt),
         _matches(seen, region, elsewhere, indexed, doubt),

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geoloc_cli.contracts import Matcher
-from geoloc_cli.errors import PhotoError
-from geoloc_cli.features.local import LocalFeatures
 from geoloc_cli.geo.earth import haversine_m
-from geoloc_cli.geometry.colmap import estimate_fundamental, estimate_homography
-from geoloc_cli.index.reader import Index
-from geoloc_cli.pipeline.describer import Describer
-from geoloc_cli.pipeline.matching import References
-from geoloc_cli.retrieval.verify import Query, VerifyOptions, verify_pair
-from geoloc_cli.types import Candidate, Fix
+from geoloc_cli.pipeline.sightings import Compared
+from geoloc_cli.retrieval.verify import VerifyOptions
+from geoloc_cli.types import Fix
 
 # Indexed photos within this of each other tell of one place, as in `retrieval/position.py`.
 _ONE_PLACE_M = 1000.0
@@ -61,70 +56,23 @@ class Sighting:
         }
 
 
-class Witness:
-    """Compares photos once more with the candidates of their fixes, and keeps what stands."""
-
-    def __init__(self, index: Index, describer: Describer, matcher: Matcher, options: VerifyOptions) -> None:
-        self._describer, self._matcher, self._options = describer, matcher, options
-        self._photos = {photo.path: photo for photo in index.all_photos()}
-        self._references = References(index, matcher)
-
-    def sightings(self, fix: Fix) -> list[Sighting]:
-        """The candidates of a fix that reach the threshold of evidence, the strongest first."""
-        likely = [c for c in fix.candidates if c.inliers]
-        if not likely:
-            return []
-        try:
-            decoded = self._describer.decode(fix.photo)
-            features = self._describer.describe(decoded)
-        except PhotoError:
-            return []  # it was there when it was located
-        if self._matcher.needs_pictures:
-            features = replace(features, picture=decoded.gray)
-        found = [self._seen(features, candidate) for candidate in likely]
-        return sorted((one for one in found if one), key=lambda one: -one.evidence)
-
-    def _seen(self, features: LocalFeatures, candidate: Candidate) -> Sighting | None:
-        photo = self._photos.get(candidate.photo)
-        reference = self._references.load(photo) if photo else None
-        if photo is None or reference is None:
-            return None
-        options = self._options
-        for count in (options.quick_query, options.full_query):
-            query = Query(features, self._matcher, count)
-            result = verify_pair(query, reference, options)
-            if result.inliers == candidate.inliers and result.evidence >= options.min_evidence:
-                pixels = _agreeing(query, reference, options, result.inliers)
-                if pixels is None:
-                    return None
-                sizes = (features.width, features.height), (reference.width, reference.height)
-                place = (photo.position.lat, photo.position.lon) if photo.position else None
-                return Sighting(
-                    photo.path, photo.sha256, place, result.matches, result.inliers, result.evidence, pixels, *sizes
-                )
-        return None
+def sightings_of(fix: Fix, compared: Mapping[str, Compared]) -> list[Sighting]:
+    """What stands of that which a photo was compared with when it was located, the strongest first."""
+    found = []
+    for candidate in fix.candidates:
+        one = compared.get(candidate.photo)
+        if one is None or not one.stands:
+            continue
+        matched = one.matched
+        pixels = np.concatenate([matched.in_query, matched.in_reference], axis=1)[matched.stands]
+        sizes = matched.query_size, matched.reference_size
+        place = None if candidate.lat is None or candidate.lon is None else (candidate.lat, candidate.lon)
+        counts = len(matched.stands), len(pixels)
+        found.append(Sighting(one.photo, one.sha256, place, *counts, one.evidence, pixels, *sizes))
+    return sorted(found, key=lambda one: -one.evidence)
 
 
-def _agreeing(
-    query: Query, reference: LocalFeatures, options: VerifyOptions, inliers: int
-) -> NDArray[np.float64] | None:
-    """(k, 4) the matches of the model that has so many inliers, each place of the photo once; None where none has."""
-    pairs = query.matcher.match(query.prepared, query.matcher.prepare(reference))
-    ours = query.features.keypoints[pairs[:, 0], :2].astype(np.float64)
-    theirs = reference.keypoints[pairs[:, 1], :2].astype(np.float64)
-    both = np.concatenate([ours, theirs], axis=1)
-    for model in (
-        estimate_homography(theirs, ours, max_error_px=options.homography_px),
-        estimate_fundamental(theirs, ours, max_error_px=options.fundamental_px),
-    ):
-        kept = both[model.inliers] if model is not None else both[:0]
-        _, first = np.unique(np.round(kept[:, :2]), axis=0, return_index=True)
-        if len(first) == inliers:
-            return np.asarray(kept[np.sort(first)])
-    return None
-
-
-def doubt_of(sightings: list[Sighting]) -> float:
+def doubt_of(sightings: Sequence[Sighting]) -> float:
     """The chance that the place that sightings speak for is wrong altogether; 1 where there are none with a place."""
     placed = [(one.evidence, one.place) for one in sightings if one.place is not None]
     if not placed:
