@@ -27,14 +27,19 @@ from geoloc_cli.claims.record import claim_to_json, to_json
 from geoloc_cli.claims.report import html, markdown
 from geoloc_cli.errors import UsageError
 from geoloc_cli.export.csv import cell
+from geoloc_cli.export.scene import Scene
+from geoloc_cli.export.why import file_of, scenes
 from geoloc_cli.index.reader import Index
+from geoloc_cli.maps.folder import open_map
 from geoloc_cli.photos.opening import shown
 from geoloc_cli.pipeline.extract import fingerprint
 from geoloc_cli.pipeline.provenance import made_by, platform_said, without_secrets
 from geoloc_cli.records import dumps
 
 SCHEMA = "geoloc.pack/1"
-RECORD, CHECKS, SUMS, PHOTOS = "pack.json", "checks.jsonl", "SHA256SUMS", "photos"
+RECORD, CHECKS, SUMS, PHOTOS, PICTURES = "pack.json", "checks.jsonl", "SHA256SUMS", "photos", "pictures"
+# Photos of which pictures are drawn: a second and a megabyte or two each.
+_PICTURED = 50
 _CANDIDATES = ("photo", "candidate", "lat", "lon", "similarity", "score", "matches", "inliers")
 _MATCHES = ("photo", "indexed", "indexed_sha256", "x", "y", "indexed_x", "indexed_y")
 
@@ -99,7 +104,8 @@ def _exchange(made: Path, target: Path) -> None:
 
 def _fill(folder: Path, done: Done, options: CheckOptions, command: Sequence[str], include_photos: bool) -> None:
     sums = []
-    for name, data in contents(done, options, command):
+    for name, data in contents(done, options, command, include_photos):
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_bytes(data)
         sums.append((hashlib.sha256(data).hexdigest(), name))
     if include_photos:
@@ -111,8 +117,11 @@ def _fill(folder: Path, done: Done, options: CheckOptions, command: Sequence[str
     (folder / SUMS).write_text("".join(f"{digest}  {name}\n" for digest, name in sums), encoding="ascii")
 
 
-def contents(done: Done, options: CheckOptions, command: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-    """The files of a pack but for copies and sums. Pictures of the matches belong here, and into `report.html`."""
+def contents(
+    done: Done, options: CheckOptions, command: Sequence[str], show_photos: bool
+) -> Iterator[tuple[str, bytes]]:
+    """The files of a pack but for copies and sums; show_photos: in pictures, too."""
+    drawn = pictures(done, options, show_photos)
     record = pack_record(done, options, command)
     checks = [to_json(one, options) for one in done]
     fixes = {one.photo: dumps(one.seen.fix) for one in done if isinstance(one, Checked)}
@@ -122,7 +131,24 @@ def contents(done: Done, options: CheckOptions, command: Sequence[str]) -> Itera
     yield "candidates.csv", _table(_CANDIDATES, _candidates(done))
     yield "matches.csv", _table(_MATCHES, _matches(done))
     yield "README.md", markdown(checks, record).encode("utf-8", "backslashreplace")
-    yield "verdict.html", html(checks, record).encode("utf-8", "backslashreplace")
+    yield "verdict.html", html(checks, record, drawn).encode("utf-8", "backslashreplace")
+    for number, scenes_of in enumerate(drawn.values(), 1):
+        for name, scene in scenes_of.items():
+            yield f"{PICTURES}/{number:03}-{name}.png", file_of(scene, ".png")
+
+
+def pictures(done: Done, options: CheckOptions, show_photos: bool) -> dict[str, dict[str, Scene]]:
+    """What can be drawn of the first photos, by their paths and the names of the pictures."""
+    parts = open_map(Path(options.map)) if options.map is not None else []
+    found = {}
+    for one in list(_once(done))[:_PICTURED]:
+        fix = one.seen.fix
+        named = fix.pose.map.rpartition("#")[2] if fix.pose else None
+        part = next((part for part in parts if part.name == named), None)
+        if fix.belief.components:
+            drawn = scenes(fix, one.seen.compared or None, part)
+            found[one.photo] = {name: scene for name, scene in drawn.items() if show_photos or name != "matches"}
+    return found
 
 
 def pack_record(done: Done, options: CheckOptions, command: Sequence[str]) -> dict[str, Any]:

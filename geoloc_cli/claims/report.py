@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from geoloc_cli.export.markup import Content, element, in_markdown, join
-from geoloc_cli.export.page import Page, code, facts, table
+from geoloc_cli.export.markup import Content, Html, element, in_markdown, join
+from geoloc_cli.export.page import Page, code, facts, figure, table
+from geoloc_cli.export.scene import Scene
+from geoloc_cli.export.why import file_of
+from geoloc_cli.photos.scan import common_folder
 
 _TITLE = "Claims about photographs, weighed"
 _LEAD = (
@@ -18,6 +22,11 @@ _EVIDENCE = ("evidence", "of the", "log10 LR", "counts")
 _MATCHES = ("indexed photo", "latitude", "longitude", "matches", "agreeing", "evidence")
 _AGAIN = "geoloc check --again DIR [--photo PHOTO] [--index DIR]"
 _HOW = f"To weigh the claims again and see what differs: {_AGAIN}. SHA256SUMS tells whether a file was changed."
+_CAPTIONS = {
+    "matches": "What the photograph and the indexed one that agrees best have in common.",
+    "belief": "Where the photograph may have been taken.",
+    "map": "The pose in its map, from above and from the side.",
+}
 Check = Mapping[str, Any]
 
 
@@ -47,19 +56,29 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
     yield from ("| " + " | ".join(map(in_markdown, row)) + " |" for row in rows)
 
 
-def html(checks: Sequence[Check], record: Mapping[str, Any]) -> str:
-    """The page of a pack."""
+def html(checks: Sequence[Check], record: Mapping[str, Any], drawn: Mapping[str, Mapping[str, Scene]]) -> str:
+    """The page of a pack. drawn: pictures by their names, by the photos' paths; each photo's are shown once."""
+    left = dict(drawn)
     page = Page(_TITLE, lead=_LEAD)
     for check in checks:
         parts: list[Content] = [element("ul", join([element("li", element("bdi", said)) for said in _said(check)]))]
         if check["evidence"]:
             parts.append(table(_EVIDENCE, _evidence(check), caption="What was weighed", numbers="--nn"))
         if check["matches"]:
-            rows = [[code(name), *rest] for name, *rest in _matches(check)]
-            parts.append(table(_MATCHES, rows, caption="Indexed photographs of the same scene", numbers="-nnnnn"))
+            folder = common_folder(m["photo"] for m in check["matches"])
+            rows = [[code(name.removeprefix(folder)), *rest] for name, *rest in _matches(check)]
+            caption = "Indexed photographs of the same scene" + (f", in {folder}" if folder else "")
+            parts.append(table(_MATCHES, rows, caption=caption, numbers="-nnnnn"))
+        parts += [_picture(name, scene) for name, scene in left.pop(check["photo"], {}).items()]
         page.section(_heading(check), *parts)
     page.section("How it was made", facts([(name, code(value)) for name, value in _facts(record)]), _HOW)
     return page.html()
+
+
+def _picture(name: str, scene: Scene) -> Html:
+    data = base64.b64encode(file_of(scene, ".svg")).decode("ascii")
+    caption = _CAPTIONS[name]
+    return figure(element("img", src=f"data:image/svg+xml;base64,{data}", alt=caption, class_="thumbnail"), caption)
 
 
 def _heading(check: Check) -> str:

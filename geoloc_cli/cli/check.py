@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from geoloc_cli.cli import options
+from geoloc_cli.cli.disclosing import DISCLOSE, Discloser
 from geoloc_cli.cli.progress import bar
 from geoloc_cli.cli.table import printable
 from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
@@ -56,6 +57,7 @@ def check(
         help="What a false claim would mean: each power of ten of the distance is as likely, each square metre of the "
         "Earth, or each place of the index.",
     ),
+    disclose: str = DISCLOSE,
     strictness: str = typer.Option(
         "usual",
         "--strictness",
@@ -102,6 +104,8 @@ def check(
     from geoloc_cli.claims.pack import check_target, write_pack
     from geoloc_cli.engine.local import LocalPool
 
+    if not Discloser(disclose).all_is_told:
+        raise UsageError("Claims are weighed by exact places, and the answer tells of them; give --disclose exact.")
     if again:
         _again(again, photos or photo, index or map, LocalPool(workers), cache, tolerance, as_json)
         return

@@ -79,6 +79,19 @@ def test_verified_photos_decide_where_they_are_clearly_in_or_out(metres: float, 
     assert done.verdict.answer == answer
 
 
+def test_of_two_places_that_look_the_same_none_is_supported_and_a_third_is_contradicted() -> None:
+    far = away(40e3)
+    parts = [Component(*AT, 15.0, 0.6), Component(*far, 15.0, 0.39)]
+    fix = replace(located(0.0), belief=from_components(parts, 0.01))
+    both = [sighting(0.0), sighting(5.0), sighting(40e3), sighting(40.01e3)]
+    seen = Seen(fix, both, index(0.0))
+    answers = {}
+    for name, place in (("likelier", AT), ("other", far), ("third", away(5e3))):
+        pieces = picture.pieces_of(seen, Disc(*place, 150.0), "scales")
+        answers[name] = verdict_of(pieces, 100.0).answer
+    assert answers == {"likelier": "undecided", "other": "undecided", "third": "contradicted"}
+
+
 def test_one_indexed_photo_alone_never_decides_since_its_own_position_may_be_false() -> None:
     for metres in (0.0, 40e3):
         done = checked(Seen(located(metres), [sighting(metres)], index(metres)), Photo("a.jpg", 640, 480))

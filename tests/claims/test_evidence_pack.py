@@ -32,9 +32,12 @@ ODD = "query <b>|`[x](y) \u202e.jpg"
 COMMAND = ["geoloc", "check", ODD, "--prior", "vlm?url=http://h/&api_key=hush"]
 
 
+Weighed = tuple[Path, list[Checked | Unchecked], CheckOptions]
+
+
 @pytest.fixture(scope="module")
-def made(town: SmallTown, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A pack of a claim about a photo of an odd name, by the index of the town, with a copy of the photo."""
+def done(town: SmallTown, tmp_path_factory: pytest.TempPathFactory) -> Weighed:
+    """A folder with a photo of an odd name, and a claim about it weighed by the index of the town."""
     folder = tmp_path_factory.mktemp("pack")
     query = town.queries[0]
     shutil.copy(query.path, folder / ODD)
@@ -43,8 +46,14 @@ def made(town: SmallTown, tmp_path_factory: pytest.TempPathFactory) -> Path:
         (str(folder / ODD), Claim(Disc(query.lat, query.lon, 60.0))),
         Unchecked(Failure("b.jpg", "bad_claim", "No.")),
     ]
-    done = list(check_claims(asked, options, LocalPool(1)))
-    write_pack(str(folder / "pack"), done, options, COMMAND, include_photos=True)
+    return folder, list(check_claims(asked, options, LocalPool(1))), options
+
+
+@pytest.fixture(scope="module")
+def made(done: Weighed) -> Path:
+    """The same folder with a pack of it, in which the photo is."""
+    folder, checked, options = done
+    write_pack(str(folder / "pack"), checked, options, COMMAND, include_photos=True)
     return folder
 
 
@@ -74,18 +83,28 @@ class _Tags(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.found: set[str] = set()
+        self.shown: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.found.add(tag)
+        self.shown += [value or "" for name, value in attrs if name in ("src", "href")]
 
 
 def test_names_are_only_text_in_what_people_read(made: Path) -> None:
     page = _Tags()
     page.feed((made / "pack" / "verdict.html").read_text())
-    assert not page.found & {"script", "b", "a href", "img", "iframe"}
+    assert not page.found & {"script", "b", "iframe", "object"}
+    assert all(there.startswith(("data:image/svg+xml;base64,", "#")) for there in page.shown)
     readme = (made / "pack" / "README.md").read_text()
     assert "<b>" not in readme.replace(r"\<b\>", "")
     assert "\u202e" not in readme + (made / "pack" / "verdict.html").read_text()
+
+
+def test_no_picture_shows_the_photo_unless_it_is_to_be_in_the_pack(made: Path, done: Weighed) -> None:
+    _, checked, options = done
+    assert sorted(path.name for path in (made / "pack" / "pictures").iterdir()) == ["001-belief.png", "001-matches.png"]
+    (without,) = packing.pictures(checked, options, False).values()
+    assert list(without) == ["belief"]
 
 
 @pytest.fixture(scope="module")

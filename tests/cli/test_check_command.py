@@ -123,6 +123,7 @@ def test_a_pack_of_a_drawn_region_is_weighed_again_from_the_command_line(
         (["a.jpg", "--claim", "47,8,50m", "--claim-time", "noon"], "2024-06-01T14:00"),
         (["a.jpg", "--claim", "47,8,50m", "--strictness", "harsh"], "lenient"),
         (["a.jpg", "--claim", "47,8,50m", "--elsewhere", "index"], "asks for an index"),
+        (["a.jpg", "--claim", "47,8,50m", "--disclose", "city"], "give --disclose exact"),
         (["a.jpg", "--claim", "47,8,50m", "--prior", "exif"], "weighed by itself"),
     ],
 )
