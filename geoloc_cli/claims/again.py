@@ -14,6 +14,7 @@ from geoloc_cli.claims.record import asked_of_json, to_json
 from geoloc_cli.contracts import ParallelMap
 from geoloc_cli.errors import PhotoError, UsageError
 from geoloc_cli.photos.opening import shown
+from geoloc_cli.pipeline.asking import spec_of
 from geoloc_cli.pipeline.extract import fingerprint
 from geoloc_cli.pipeline.provenance import Difference, differences, settled, told
 
@@ -107,16 +108,22 @@ def repeat(
     parallel_map: ParallelMap,
     photos: Sequence[str] = (),
     index: str | None = None,
+    priors: Sequence[str] = (),
     cache: str | None = None,
     tolerance: float = 1e-3,
 ) -> Repetition:
     """Weighs a pack's claims again. photos: where its photos are now, known by their hash; index: a folder instead of
-    the recorded one, of an index or, where the pack rests on one, of a map.
+    the recorded one, of an index or, where the pack rests on one, of a map; priors: those to be asked again. A pack may
+    come from anybody, and what a prior is asked may leave this machine: so none is asked that is not named here too.
+    Raises UsageError where others are named than the pack rests on.
 
     tolerance: by how much numbers may differ, as a share of the greater, and by itself below one; places by that share
     of a kilometre.
     """
-    options = pack.options
+    options = replace(pack.options, priors=tuple(priors))
+    if [spec_of(text).name for text in priors] != [spec_of(text).name for text in pack.options.priors]:
+        named = " ".join(f"--prior {shown(text)}" for text in pack.options.priors) or "none"
+        raise UsageError(f"The pack rests on these priors: {named}; name the same, which are asked only so.")
     if index is not None:
         options = replace(options, map=index) if options.map is not None else replace(options, index=index)
     found = _by_content(photos)

@@ -66,10 +66,10 @@ def claim_to_json(one: Checked | Unchecked) -> dict[str, Any]:
     if one.claim is None:
         return {**said, "error": asdict(one.failure) if isinstance(one, Unchecked) else None}
     region = one.claim.region
-    place = region.as_json()
+    drawn = {}
     if isinstance(region, Area):
-        place["polygons"] = [[ring.tolist() for ring in rings] for rings in region.polygons]
-    return {**said, "sha256": one.sha256 if isinstance(one, Checked) else None, **place, "time": _time(one.claim)}
+        drawn["polygons"] = [[ring.tolist() for ring in rings] for rings in region.polygons]
+    return {**said, "sha256": one.sha256 if isinstance(one, Checked) else None, **one.claim.as_json(), **drawn}
 
 
 def asked_of_json(said: Mapping[str, Any]) -> tuple[str, Claim] | Unchecked:
@@ -81,10 +81,6 @@ def asked_of_json(said: Mapping[str, Any]) -> tuple[str, Claim] | Unchecked:
         rings = tuple(tuple(np.array(ring, dtype=np.float64) for ring in rings) for rings in said["polygons"])
         return str(said["photo"]), Claim(Area(rings, str(said["region"])), moment)
     return str(said["photo"]), Claim(Disc(float(said["lat"]), float(said["lon"]), float(said["radius_m"])), moment)
-
-
-def _time(claim: Claim) -> str | None:
-    return claim.moment.isoformat() if claim.moment else None
 
 
 def _evidence(done: Checked) -> list[dict[str, Any]]:

@@ -107,7 +107,7 @@ def check(
     if not Discloser(disclose).all_is_told:
         raise UsageError("Claims are weighed by exact places, and the answer tells of them; give --disclose exact.")
     if again:
-        _again(again, photos or photo, index or map, LocalPool(workers), cache, tolerance, as_json)
+        _again(again, photos or photo, index or map, prior, LocalPool(workers), cache, tolerance, as_json)
         return
     if include_photo and pack is None:
         raise UsageError("--include-photo is of a pack; name its folder with --pack DIR.")
@@ -147,6 +147,7 @@ def _again(
     folder: str,
     photos: list[str],
     index: str | None,
+    priors: list[str],
     pool: LocalPool,
     cache: str | None,
     tolerance: float,
@@ -156,7 +157,7 @@ def _again(
 
     from geoloc_cli.claims.again import read_pack, repeat
 
-    found = repeat(read_pack(folder), pool, photos and options.photos_of(photos, None), index, cache, tolerance)
+    found = repeat(read_pack(folder), pool, photos and options.photos_of(photos, None), index, priors, cache, tolerance)
     if as_json:
         typer.echo(json.dumps({"equal": found.equal, **asdict(found)}))
     else:

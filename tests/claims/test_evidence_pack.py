@@ -215,6 +215,17 @@ def test_a_pack_that_fails_halfway_leaves_the_one_that_is_there(
     assert [path.name for path in tmp_path.iterdir()] == ["old"]
 
 
+def test_a_pack_of_somebody_else_sends_nothing_anywhere_that_is_not_named_here(made: Path, tmp_path: Path) -> None:
+    theirs = shutil.copytree(made / "pack", tmp_path / "pack")
+    record = json.loads((theirs / "pack.json").read_text())
+    record["options"]["priors"] = ["vlm?url=http://127.0.0.1:9/v1&model=m"]
+    (theirs / "pack.json").write_text(json.dumps(record))
+    with pytest.raises(UsageError, match="name the same"):
+        repeat(read_pack(str(theirs)), LocalPool(1))
+    with pytest.raises(UsageError, match="none"):
+        repeat(read_pack(str(made / "pack")), LocalPool(1), priors=["ocr"])
+
+
 @pytest.mark.parametrize("harm", ["{}", "no json", '{"schema": "geoloc.pack/9"}'])
 def test_what_is_no_pack_is_one_sentence(harm: str, tmp_path: Path) -> None:
     (tmp_path / "pack.json").write_text(harm)
