@@ -122,6 +122,7 @@ def main() -> None:
                 index, queries = real(options.data, name, home / name)
             sets[name] = index, queries
         counts: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+        weights: dict[tuple[str, str], list[float]] = defaultdict(list)
         wrong, said = [], {}
         for name, (index, queries) in sets.items():
             others = dict(strangers.get(name, {}))
@@ -131,11 +132,18 @@ def main() -> None:
             for row, record in checked(rows, index, home / name):
                 verdict = str(record["verdict"])
                 counts[name, row.kind][verdict] += 1
+                weights[name, row.kind].append(float(str(record["log10_lr"])))
                 if verdict == ("contradicted" if row.true else "supported"):
                     wrong.append(f"{name}: {row.photo.name}, {row.kind}: {verdict}, log10 {record['log10_lr']}")
-        print(f"\n{'set':10}{'claims':30}" + "".join(f"{verdict:>14}" for verdict in VERDICTS))
+        print(
+            f"\n{'set':10}{'claims':30}"
+            + "".join(f"{verdict:>14}" for verdict in VERDICTS)
+            + "   log10 LR: least, median, most"
+        )
         for (name, kind), found in counts.items():
-            print(f"{name:10}{kind:30}" + "".join(f"{found[verdict]:14}" for verdict in VERDICTS))
+            least, median, most = np.quantile(weights[name, kind], (0.0, 0.5, 1.0))
+            counted = "".join(f"{found[verdict]:14}" for verdict in VERDICTS)
+            print(f"{name:10}{kind:30}{counted}   {least:+.2f} {median:+.2f} {most:+.2f}")
             said[f"{name}: {kind}"] = [found[verdict] for verdict in VERDICTS]
         for line in wrong:
             print(f"WRONG  {line}")

@@ -24,6 +24,7 @@ from geoloc_cli.index.reader import Index
 from geoloc_cli.maps.folder import index_of, read_manifest
 from geoloc_cli.photos.exif import read_photo
 from geoloc_cli.photos.intrinsics import CameraOverride, parse_camera
+from geoloc_cli.photos.opening import shown
 from geoloc_cli.pipeline import sightings
 from geoloc_cli.pipeline.asking import spec_of
 from geoloc_cli.pipeline.batch import ask_photos, locate_photos
@@ -169,6 +170,11 @@ def weighed(path: str, claim: Claim, seen: Seen | Failure, options: CheckOptions
     remarks = [*file_says.remarks_of(region, claim.moment), *_exchanged(seen.fix, region)]
     if seen.searched is not None and sha256 in seen.searched.contents:
         remarks.append("The index holds this very file, which was left out: a photo is no witness of itself.")
+    remarks += [
+        f"The indexed {shown(one.photo)} seems to be this very picture in another file: its place is a claim, too."
+        for one in seen.sightings
+        if one.same_picture
+    ]
     verdict = verdict_of(pieces, threshold_of(options.strictness))
     return Checked(path, sha256, claim, verdict, tuple(pieces), tuple(remarks), seen)
 

@@ -134,11 +134,11 @@ def statement(done: Checked, options: CheckOptions) -> Iterator[str]:
     )
     if verdict.reason is not None:
         yield _WHY[verdict.reason]
+    yield from done.remarks
     for piece, counted in zip(done.pieces, verdict.counted, strict=True):
         weight = f"log10 {piece.log10_lr:+.2f}"
         weight += "" if counted == piece.log10_lr else f", of which {counted:+.2f} counts"
         yield f"{piece.said} [{weight}]"
-    yield from done.remarks
     if done.claim.moment is not None:
         yield "The verdict is of the place: of the time nothing tells but the file, and the claim itself."
     several = sum(piece.family == "picture" for piece in done.pieces) > 1

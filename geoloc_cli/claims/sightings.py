@@ -19,6 +19,9 @@ _ONE_PLACE_M = 1000.0
 # The chance that all that stands is wrong, by how many photos of one place stand: the position of one in fifty is
 # taken to be false; those of several are not independent, since a camera's clock or a whole import may be wrong.
 _FALSE_POSITION = (0.02, 0.001, 0.0003)
+# Of a picture that was scaled or compressed anew keypoints stay within a hundredth of its sides; two photos that one
+# camera took from one spot may, too, so that it is only remarked.
+_SURELY, _SAME_PLACE = 30, 0.01
 # As `locate` reckons the doubt that is left of a match by its evidence above the threshold.
 _DOUBT_AT_THRESHOLD, _EVIDENCE_PER_TENTH = 0.5, 12.0
 
@@ -40,6 +43,14 @@ class Sighting:
     pixels: NDArray[np.float64]
     size: tuple[int, int]
     indexed_size: tuple[int, int]
+
+    @property
+    def same_picture(self) -> bool:
+        """Whether it seems to be the photo itself in another file: all that agrees lies at the same place in both."""
+        if self.inliers < _SURELY:
+            return False
+        ours, theirs = self.pixels[:, :2] / self.size, self.pixels[:, 2:] / self.indexed_size
+        return bool(np.quantile(np.linalg.norm(ours - theirs, axis=1), 0.9) < _SAME_PLACE)
 
     def as_json(self) -> dict[str, Any]:
         """All but the pixels."""

@@ -108,6 +108,17 @@ def test_weak_matches_and_photos_far_from_each_other_leave_more_doubt() -> None:
     assert doubt_of([sighting(0.0, 44.0)] * 3) == pytest.approx(0.005)
 
 
+def test_a_copy_of_the_photo_among_the_indexed_is_remarked() -> None:
+    rng = np.random.default_rng(1)
+    there = rng.uniform(0.0, 1.0, (60, 2))
+    copied = np.concatenate([there * (640, 480), there * (320, 240) + rng.normal(0.0, 0.7, (60, 2))], axis=1)
+    copy = replace(sighting(0.0), inliers=60, pixels=copied, indexed_size=(320, 240))
+    assert copy.same_picture
+    moved = copied + np.array([0.0, 0.0, 12.0, 0.0])
+    assert not replace(copy, pixels=moved).same_picture
+    assert not replace(copy, inliers=12, pixels=copied[:12]).same_picture
+
+
 def test_a_prior_alone_reaches_no_more_than_ten_to_one_however_sure_it_is() -> None:
     for metres in (0.0, 5000e3):
         done = checked(Seen(located(metres, "prior", 0.0)), Photo("a.jpg", 640, 480))
