@@ -25,6 +25,7 @@
         └── DiskFull              no room left; what was committed is kept (12)
 
 Exit status: 0 all photos handled, 1 some photos failed, 2 the call was wrong, 130 interrupted; the others as above.
+What is no error, and is told by the status where `geoloc check` is asked for it: 20 contradicted, 21 undecided.
 Every error takes one message, a sentence that names the file and the remedy, so that errors pickle.
 """
 
@@ -33,6 +34,8 @@ from __future__ import annotations
 EXIT_OK = 0
 EXIT_SOME_FAILED = 1
 EXIT_USAGE = 2
+EXIT_CONTRADICTED = 20
+EXIT_UNDECIDED = 21
 EXIT_INTERRUPTED = 130
 
 

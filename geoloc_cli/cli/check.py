@@ -8,20 +8,17 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from geoloc_cli.cli import options
+from geoloc_cli.cli import options, talk
 from geoloc_cli.cli.disclosing import DISCLOSE, Discloser
 from geoloc_cli.cli.progress import bar
 from geoloc_cli.cli.table import printable
-from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
+from geoloc_cli.errors import EXIT_CONTRADICTED, EXIT_SOME_FAILED, EXIT_UNDECIDED, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from geoloc_cli.claims.check import Asked, Checked, CheckOptions, Unchecked
     from geoloc_cli.engine.local import LocalPool
-
-# Beside the statuses of errors, which end at 12.
-EXIT_CONTRADICTED, EXIT_UNDECIDED = 20, 21
 
 
 def check(
@@ -97,8 +94,6 @@ def check(
 
     The answer is supported, contradicted or undecided, with the likelihood ratio and what each piece of evidence adds
     to it. What a photo's file says can withhold a verdict and never makes one.
-
-    Exit status: 0 all claims weighed, 1 some failed, 2 the call was wrong; with --exit-code also 20 and 21.
     """
     from geoloc_cli.claims.check import CheckOptions, check_claims
     from geoloc_cli.claims.pack import check_target, write_pack
@@ -140,7 +135,7 @@ def check(
         _tell(one, chosen)
     if pack is not None:
         write_pack(pack, done, chosen, ["geoloc", *sys.argv[1:]], include_photos=include_photo)
-    _end(done, exit_code, quiet)
+    _end(done, exit_code)
 
 
 def _again(
@@ -212,15 +207,14 @@ def _folded(lines: Iterable[str]) -> str:
     return "\n".join(kept) + "\n"
 
 
-def _end(done: list[Checked | Unchecked], exit_code: bool, quiet: bool) -> None:
+def _end(done: list[Checked | Unchecked], exit_code: bool) -> None:
     from collections import Counter
 
     from geoloc_cli.claims.check import Checked
 
     counts = Counter(one.verdict.answer if isinstance(one, Checked) else "failed" for one in done)
-    if not quiet:
-        said = ", ".join(f"{counts[name]} {name}" for name in ("supported", "contradicted", "undecided", "failed"))
-        typer.echo(f"{len(done)} claim{'' if len(done) == 1 else 's'}: {said}.", err=True)
+    said = ", ".join(f"{counts[name]} {name}" for name in ("supported", "contradicted", "undecided", "failed"))
+    talk.say(f"{len(done)} claim{'' if len(done) == 1 else 's'}: {said}.", name="summary", data=dict(counts))
     if counts["failed"]:
         raise typer.Exit(EXIT_SOME_FAILED)
     if exit_code and counts["contradicted"]:

@@ -21,6 +21,12 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "geoloc album day/ --map maps/city --speed walk --max-gap 2h",
         "geoloc album --fixes fixes.jsonl > day.jsonl",
     ),
+    "geoloc check": (
+        "geoloc check photo.jpg --claim 48.8584,2.2945,200m --index indexes/city",
+        "geoloc check photos/ --claim-region field.geojson --map maps/city --pack evidence/",
+        "geoloc check --claims claims.csv --index indexes/city --exit-code",
+        "geoloc check --again evidence/",
+    ),
     "geoloc prior": (
         "geoloc prior photos/ --prior exif",
         "geoloc prior photo.jpg --prior near=48.85,2.35,5km --prior clock",
@@ -133,6 +139,8 @@ MEANINGS = {
     10: "a file of an index or a map is damaged",
     11: "another process is writing to the index",
     12: "no room left on the disk",
+    20: "a claim is contradicted",
+    21: "a claim is undecided, and none contradicted",
     130: "interrupted, and what was done is kept",
 }
 _USUAL = (0, 2)
@@ -144,6 +152,7 @@ _ALL = (*_WRITES, 130)
 STATUSES: dict[str, tuple[int, ...]] = {
     "geoloc locate": (0, 1, 2, 3, 4, 10, 12, 130),
     "geoloc album": (0, 1, 2, 3, 4, 10, 12, 130),
+    "geoloc check": (0, 1, 2, 3, 4, 10, 12, 20, 21, 130),
     "geoloc prior": (0, 1, 2, 3, 4, 130),
     "geoloc export": (0, 1, 2, 12),
     "geoloc evaluate": (0, 1, 2, 3, 4, 10, 12, 130),
@@ -173,6 +182,11 @@ STATUSES: dict[str, tuple[int, ...]] = {
 # What a status says of one command alone.
 _SPECIAL = {
     ("geoloc locate", 0): "all photos handled, an unlocated one among them",
+    ("geoloc check", 0): "all claims weighed, whatever came of it; with --exit-code, all supported",
+    ("geoloc check", 1): "some claims could not be weighed, or --again found a difference",
+    ("geoloc check", 20): "with --exit-code: a claim is contradicted",
+    ("geoloc check", 21): "with --exit-code: a claim is undecided, and none contradicted",
+    ("geoloc check", 130): "interrupted",
     ("geoloc export", 1): "some lines are no answers, and the others are written",
     ("geoloc evaluate", 1): "some photos failed, or --reproduce found another answer",
     ("geoloc evaluate", 130): "interrupted, and the same command goes on",

@@ -87,7 +87,9 @@ def test_help_ends_with_examples_and_statuses(
 
 def test_the_statuses_are_those_of_the_errors() -> None:
     classes = [c for _, c in inspect.getmembers(errors, inspect.isclass) if issubclass(c, errors.RunError)]
-    assert set(MEANINGS) == {c.exit_code for c in classes} | {0, errors.EXIT_SOME_FAILED, errors.EXIT_INTERRUPTED}
+    verdicts = {errors.EXIT_CONTRADICTED, errors.EXIT_UNDECIDED}
+    others = {0, errors.EXIT_SOME_FAILED, errors.EXIT_INTERRUPTED}
+    assert set(MEANINGS) == {c.exit_code for c in classes} | others | verdicts
 
 
 def test_options_of_talk_are_taken_by_every_command_and_are_settings() -> None:
