@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import NoneType
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,15 @@ _NOT_OF_THE_PICTURE = {
 }
 # The indexed copy of a photo has its place from the same file, and no prior is to read it there either.
 _HIDE = Hiding(position=True, itself=True)
+# What options are, as JSON has them; the others are texts, which may be absent.
+_NUMBER = (int, float, NoneType)
+_KINDS: dict[str, tuple[type, ...]] = {
+    "pose": (bool,),
+    "priors": (list,),
+    "top_k": (int,),
+    "focal_px": _NUMBER,
+    "fov_deg": _NUMBER,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +257,11 @@ def options_as_json(options: CheckOptions) -> dict[str, Any]:
     return {**asdict(options), "priors": list(options.priors)}
 
 
-def options_of(said: dict[str, Any]) -> CheckOptions:
-    """Raises TypeError where they are of another version."""
+def options_of(said: Mapping[str, Any]) -> CheckOptions:
+    """Raises TypeError where they are of another version, or no options at all."""
+    for name, value in said.items():
+        if not isinstance(value, _KINDS.get(name, (str, NoneType))):
+            raise TypeError(f"{name} is {value!r}")
+    if not all(isinstance(prior, str) for prior in said["priors"]):
+        raise TypeError(f"priors are {said['priors']!r}")
     return CheckOptions(**{**said, "priors": tuple(said["priors"])})

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from geoloc_cli.claims.check import Checked, CheckOptions, Claim, Unchecked
-from geoloc_cli.claims.region import Area, Disc
+from geoloc_cli.claims.region import Area, Disc, disc
 from geoloc_cli.claims.verdict import as_times, in_words, threshold_of
 from geoloc_cli.export.ground import length
 from geoloc_cli.records import to_record
@@ -73,14 +73,14 @@ def claim_to_json(one: Checked | Unchecked) -> dict[str, Any]:
 
 
 def asked_of_json(said: Mapping[str, Any]) -> tuple[str, Claim] | Unchecked:
-    """A claim as it was asked. Raises KeyError, TypeError or ValueError where it is none."""
+    """A claim as it was asked. Raises UsageError, KeyError, TypeError or ValueError where it is none."""
     if "error" in said:
         return Unchecked(Failure(**said["error"]))
     moment = datetime.fromisoformat(said["time"]) if said["time"] else None
     if "polygons" in said:
         rings = tuple(tuple(np.array(ring, dtype=np.float64) for ring in rings) for rings in said["polygons"])
         return str(said["photo"]), Claim(Area(rings, str(said["region"])), moment)
-    return str(said["photo"]), Claim(Disc(float(said["lat"]), float(said["lon"]), float(said["radius_m"])), moment)
+    return str(said["photo"]), Claim(disc(float(said["lat"]), float(said["lon"]), float(said["radius_m"])), moment)
 
 
 def _evidence(done: Checked) -> list[dict[str, Any]]:

@@ -35,7 +35,10 @@ def check(
         None, "--claim-time", metavar="TIME", help="And of then, as in 2024-06-01T14:00+02:00."
     ),
     claims: str = typer.Option(
-        None, "--claims", metavar="FILE", help="Claims of many photos: CSV with path, lat, lon, radius and time."
+        None,
+        "--claims",
+        metavar="FILE",
+        help="Claims of many photos: CSV with path (from its folder), lat, lon, radius and time.",
     ),
     index: str = options.SEARCHED,
     map: str = options.MAP,

@@ -226,6 +226,29 @@ def test_a_pack_of_somebody_else_sends_nothing_anywhere_that_is_not_named_here(m
         repeat(read_pack(str(made / "pack")), LocalPool(1), priors=["ocr"])
 
 
+@pytest.mark.parametrize(
+    ("part", "name", "value"),
+    [
+        ("options", "top_k", "many"),
+        ("options", "priors", [{"name": "ocr"}]),
+        ("options", "colour", "red"),
+        ("options", "index", ["a", "b"]),
+        ("claims", "lat", 91.0),
+        ("claims", "radius_m", "wide"),
+        ("claims", "time", "noon"),
+    ],
+)
+def test_a_pack_that_asks_for_nonsense_is_one_sentence(
+    part: str, name: str, value: object, made: Path, tmp_path: Path
+) -> None:
+    harmed = shutil.copytree(made / "pack", tmp_path / "pack")
+    record = json.loads((harmed / "pack.json").read_text())
+    (record["claims"][0] if part == "claims" else record[part])[name] = value
+    (harmed / "pack.json").write_text(json.dumps(record))
+    with pytest.raises(UsageError):
+        read_pack(str(harmed))
+
+
 @pytest.mark.parametrize("harm", ["{}", "no json", '{"schema": "geoloc.pack/9"}'])
 def test_what_is_no_pack_is_one_sentence(harm: str, tmp_path: Path) -> None:
     (tmp_path / "pack.json").write_text(harm)
