@@ -11,9 +11,8 @@ import typer
 
 from geoloc_cli.cli import asking, html_map, options, output, talk
 from geoloc_cli.cli import calibration as calibrations
-from geoloc_cli.cli.disclosing import DISCLOSE, POLICY, Discloser
+from geoloc_cli.cli.disclosing import DISCLOSE, POLICY, discloser
 from geoloc_cli.cli.fixes import FixReader
-from geoloc_cli.cli.locate import where
 from geoloc_cli.cli.progress import bar
 from geoloc_cli.cli.summary import Tally
 from geoloc_cli.cli.table import printable
@@ -101,7 +100,7 @@ def album(
         raise UsageError("Give photos with --index or --map, or the answers of `geoloc locate` with --fixes.")
     if report_file is None and not (tiles is None and truth is None and thumbnails is None):
         raise UsageError("--tiles, --truth and --thumbnails are of a map; name its file with --report FILE.")
-    told_as = Discloser(disclose, disclose_policy)
+    told_as = discloser(disclose, disclose_policy)
     if resume and not told_as.all_is_told:
         raise UsageError("An album goes by exact answers, which --disclose keeps out of --resume; leave one out.")
     small = told_as.thumbnails(truth, thumbnails)
@@ -114,7 +113,7 @@ def album(
             raise UsageError("--fixes holds answers; leave out --index and --map.")
         alone = list(reader.answers(fixes))
     else:
-        alone = _located(ctx, photos, SimpleNamespace(**ctx.params), told_as)
+        alone = _located(ctx, photos, SimpleNamespace(**ctx.params))
     moments = {answer.photo: moment_of(answer.photo) for answer in alone if isinstance(answer, Fix)}
     with bar(0, quiet) as shown:
         shown.expect("smoothing", len(moments))
@@ -142,46 +141,37 @@ def seconds(text: str) -> float:
     return float(match[1]) * _UNITS_S[match[2]]
 
 
-def _located(ctx: typer.Context, photos: list[str], given: SimpleNamespace, told_as: Discloser) -> list[Fix | Failure]:
+def _located(ctx: typer.Context, photos: list[str], given: SimpleNamespace) -> list[Fix | Failure]:
     """The answers of the photos alone, those kept by --resume first; whatever is finished is kept there."""
-    from geoloc_cli.engine.local import LocalPool
-    from geoloc_cli.pipeline.answered import Answered
-    from geoloc_cli.pipeline.asked_ahead import Panel
-    from geoloc_cli.pipeline.batch import locate_photos
-    from geoloc_cli.pipeline.locate import LocateOptions
+    from geoloc_cli.api.run import Asked, Run, searched_index
 
-    searched, _ = where(given.index, given.map, False, None, "auto", given.matcher)
+    asked = Asked(
+        index=given.index,
+        map=given.map,
+        near=given.near,
+        prior=asking.with_neighbours(ctx, asking.priors_of(ctx, given.prior), searched_index(given.index, given.map)),
+        rerank=given.rerank,
+        retriever=given.retriever,
+        matcher=given.matcher,
+        top_k=given.top_k,
+        calibration=given.calibration,
+        disclose=given.disclose,
+        disclose_policy=given.disclose_policy,
+        cache=given.cache,
+    )
     paths = options.photos_of(photos, given.exclude_list)
     if not paths:
         raise UsageError(f"No photos were found in {', '.join(photos)}.")
-    circles = tuple(options.circle(text) for text in given.near)
-    chosen = LocateOptions(near=circles, top_k=given.top_k, list_k=min(5, given.top_k), rerank=given.rerank)
-    chosen.check()
-    done = Answered(given.resume)
-    told_as.of_kept(done.answers.values(), given.resume, given.quiet)
-    named = asking.with_neighbours(ctx, asking.priors_of(ctx, given.prior), searched)
-    named = asking.with_contexts(named, told_as.by_context, given.quiet)
-    kept_in = told_as.cache(given.cache)
-    stored = calibrations.fitting(given.calibration, named, searched, given.retriever, given.matcher)
-    with Panel(named, kept_in) as panel, bar(len(paths), given.quiet) as shown:
-        fresh = locate_photos(
-            searched,
-            [path for path in paths if path not in done.answers],
-            chosen,
-            LocalPool(given.workers),
-            priors=panel,
-            cache=kept_in,
-            retriever=given.retriever,
-            matcher=given.matcher,
-            calibration=stored.calibration if stored else None,
-        )
+    with Run(asked, calibrations.say) as run, bar(len(paths), given.quiet) as shown:
+        done = run.answered(given.resume)
+        fresh = run.located([path for path in paths if path not in done.answers], given.workers)
         try:
             return list(options.counted(done.in_order(paths, fresh), lambda: shown.step("locating", 1)))
         finally:
-            fresh.close()  # type: ignore[attr-defined]
+            fresh.close()
             done.close()
             shown.stop()
-            asking.tell_of(panel)
+            asking.tell_of(run.panel)
 
 
 def _tell(told: Told) -> None:

@@ -8,7 +8,6 @@ import typer
 
 from geoloc_cli.cli import talk
 from geoloc_cli.cli.table import printable
-from geoloc_cli.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,14 +40,6 @@ RAG: Any = typer.Option(
     "it; of several numbers the samples take one after the other.",
 )
 
-# The priors that can be shown neighbours.
-_MODELS = ("vlm", "vlm-local")
-# Which option of which prior a flag stands for.
-_FLAGS = {
-    "vlm": {"vlm_url": "url", "vlm_model": "model", "vlm_samples": "samples", "vlm_strategy": "strategy"},
-    "vlm-replay": {"vlm_replay": "file"},
-}
-
 
 def priors_of(ctx: typer.Context, named: list[str]) -> list[str]:
     """The priors of a command: those named, and those that its --vlm flags stand for.
@@ -56,19 +47,10 @@ def priors_of(ctx: typer.Context, named: list[str]) -> list[str]:
     A flag fills in what a named one leaves open, and where none is named it adds one. A setting fills in alone; a URL
     that is a setting only where the prior is named: nothing is sent to a server that this command does not ask for.
     """
-    from geoloc_cli.registry import BackendSpec, parse, written
+    from geoloc_cli.api.flags import FLAGS, with_flags
 
-    priors = list(named)
-    for name, flags in _FLAGS.items():
-        stated = {flag: str(ctx.params[flag]) for flag in flags if ctx.params[flag] is not None}
-        typed = {flag for flag in stated if _is_typed(ctx, flag)}
-        if name in {parse(text).name for text in priors}:
-            filling = {flags[flag]: value for flag, value in stated.items()}
-            priors = [_filled(text, name, filling) for text in priors]
-        elif typed:
-            options = {flags[f]: value for f, value in stated.items() if f in typed or f != "vlm_url"}
-            priors.append(written(BackendSpec(name, options)))
-    return priors
+    flags = [flag for of_one in FLAGS.values() for flag in of_one]
+    return with_flags(named, ctx.params, {flag for flag in flags if _is_typed(ctx, flag)})
 
 
 def with_neighbours(ctx: typer.Context, priors: list[str], index: str) -> list[str]:
@@ -76,17 +58,9 @@ def with_neighbours(ctx: typer.Context, priors: list[str], index: str) -> list[s
 
     UsageError where --rag is given and none of them is a model that could be shown any.
     """
-    from geoloc_cli.registry import parse
+    from geoloc_cli.api.flags import with_rag
 
-    rag = ctx.params["rag"]
-    models = [text for text in priors if parse(text).name in _MODELS]
-    if rag and not models and _is_typed(ctx, "rag"):
-        raise UsageError("--rag shows a vision-language model the index's photos; name one with --vlm-url or --prior.")
-    shown = {"rag": str(rag), "gallery": index} if rag else {"gallery": index}
-    return [
-        _filled(text, parse(text).name, shown) if text in models and (rag or "rag" in parse(text).options) else text
-        for text in priors
-    ]
+    return with_rag(priors, ctx.params["rag"], index, typed=_is_typed(ctx, "rag"))
 
 
 def with_contexts(priors: list[str], wanted: bool, quiet: bool) -> list[str]:
@@ -94,13 +68,13 @@ def with_contexts(priors: list[str], wanted: bool, quiet: bool) -> list[str]:
 
     Where there is no such model, that is said: the policy then takes all photos for unknown.
     """
-    from geoloc_cli.registry import parse
+    from geoloc_cli.api.flags import NO_CONTEXTS, asking_contexts, sees_contexts
 
-    shows = (*_MODELS, "vlm-replay")
-    named = [(text, parse(text).name) for text in priors]
-    if wanted and not quiet and not any(name in shows for _, name in named):
-        talk.say("No vision-language model is among the priors: to --disclose-policy all photos are unknown.")
-    return [_filled(text, name, {"context": "true"}) if wanted and name in shows else text for text, name in named]
+    if not wanted:
+        return priors
+    if not quiet and not sees_contexts(priors):
+        talk.say(NO_CONTEXTS)
+    return asking_contexts(priors)
 
 
 def tell_of(panel: Panel) -> None:
@@ -125,10 +99,3 @@ def _told(key: str, value: Any) -> str:
 def _is_typed(ctx: typer.Context, flag: str) -> bool:
     source = ctx.get_parameter_source(flag)
     return source is not None and source.name == "COMMANDLINE"
-
-
-def _filled(text: str, name: str, options: dict[str, str]) -> str:
-    from geoloc_cli.registry import BackendSpec, parse, written
-
-    spec = parse(text)
-    return written(BackendSpec(name, options | spec.options)) if spec.name == name else text

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from geoloc_cli.cli import calibration, table, talk
+from geoloc_cli.cli import table, talk
 from geoloc_cli.cli.locate import where
 from geoloc_cli.cli.progress import bar
 from geoloc_cli.errors import UsageError
@@ -86,6 +86,7 @@ def calibrate(
     from geoloc_cli.evaluate.crossfit import learn
     from geoloc_cli.evaluate.labelled import labelled_photos
     from geoloc_cli.evaluate.observed import observe
+    from geoloc_cli.pipeline.calibration_file import file_of
 
     if format not in _FORMATS:
         raise UsageError(f"A calibration has no format '{format}'; give one of {', '.join(_FORMATS)}.")
@@ -108,7 +109,7 @@ def calibrate(
         _show(learned)
     told = f"Stored in {stored}." if stored else "Not stored: give --calibration FILE to keep it."
     if dry_run:
-        told = f"Would be stored in {calibration.file_of(chosen, way.index) or 'no file, as none is named'}."
+        told = f"Would be stored in {file_of(chosen, way.index) or 'no file, as none is named'}."
     talk.say(table.printable(f"{len(true)} labelled photos. {told}"))
 
 
@@ -137,9 +138,9 @@ def _store(command: str, true: Truth, way: Way, learned: Learned, chosen: str | 
 
     from geoloc_cli import __version__
     from geoloc_cli.index.reader import Index
-    from geoloc_cli.pipeline.calibration_file import Stored, searched_in, write_calibration
+    from geoloc_cli.pipeline.calibration_file import Stored, file_of, searched_in, write_calibration
 
-    path = calibration.file_of(chosen, way.index)
+    path = file_of(chosen, way.index)
     if path is None:
         return None
     searched = None

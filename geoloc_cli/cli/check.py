@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from geoloc_cli.cli import options, talk
-from geoloc_cli.cli.disclosing import DISCLOSE, Discloser
+from geoloc_cli.cli.disclosing import DISCLOSE, discloser
 from geoloc_cli.cli.progress import bar
 from geoloc_cli.cli.table import printable
 from geoloc_cli.errors import EXIT_CONTRADICTED, EXIT_SOME_FAILED, EXIT_UNDECIDED, UsageError
@@ -102,7 +102,7 @@ def check(
     from geoloc_cli.claims.pack import check_target, write_pack
     from geoloc_cli.engine.local import LocalPool
 
-    if not Discloser(disclose).all_is_told:
+    if not discloser(disclose).all_is_told:
         raise UsageError("Claims are weighed by exact places, and the answer tells of them; give --disclose exact.")
     if again:
         _again(again, photos or photo, index or map, prior, LocalPool(workers), cache, tolerance, as_json)

@@ -153,6 +153,7 @@ def evaluate(
     from geoloc_cli.evaluate.score import how_to_score
     from geoloc_cli.evaluate.sources import Source
     from geoloc_cli.evaluate.whole_run import Wanted
+    from geoloc_cli.pipeline.calibration_file import NONE
 
     if calibrate is not None:
         if predictions:
@@ -199,7 +200,7 @@ def evaluate(
         descriptor=descriptor,
     )
     source.check()
-    if ablate and calibration not in (None, calibrations.NONE):
+    if ablate and calibration not in (None, NONE):
         raise UsageError("--ablate takes each source at its word; leave out --calibration.")
     if not ablate:
         chosen = _calibrated(chosen, calibration)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import typer
 
 from geoloc_cli.cli import html_map, options, talk
-from geoloc_cli.cli.disclosing import DISCLOSE, POLICY, Discloser
+from geoloc_cli.cli.disclosing import DISCLOSE, POLICY, discloser
 from geoloc_cli.cli.fixes import FixReader
 from geoloc_cli.cli.progress import bar
 from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
@@ -87,7 +87,7 @@ def export(
         raise UsageError(f"--to {to} takes no --{min(idle)}; leave it out.")
     if out is None and form and not form.text:
         raise UsageError(f"--to {to} needs --out PATH.")
-    told_as = Discloser(disclose, disclose_policy)
+    told_as = discloser(disclose, disclose_policy)
     told_as.refuse(f"--to {to}", form is not None and not form.placed)
     small = told_as.thumbnails(truth, thumbnails)
     left_out: Counter[str] = Counter()

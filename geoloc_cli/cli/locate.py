@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from geoloc_cli.cli import asking, explained, html_map, options, output
 from geoloc_cli.cli import calibration as calibrations
-from geoloc_cli.cli.disclosing import DISCLOSE, POLICY, Discloser
+from geoloc_cli.cli.disclosing import DISCLOSE, POLICY, discloser
 from geoloc_cli.cli.progress import bar
 from geoloc_cli.cli.summary import Tally
 from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
@@ -83,83 +81,73 @@ def locate(
 
     With --sequence the answers come at the end, and --resume keeps those of the first pass, which knows of no sequence.
     """
-    from functools import partial
+    from dataclasses import replace
 
-    from geoloc_cli.engine.local import LocalPool
-    from geoloc_cli.pipeline.answered import Answered
-    from geoloc_cli.pipeline.asked_ahead import Panel
-    from geoloc_cli.pipeline.batch import locate_photos
-    from geoloc_cli.pipeline.locate import LocateOptions
+    from geoloc_cli.api.run import Asked, Run, searched_index
 
-    if max_speed is not None and not (sequence and 0.0 < max_speed < float("inf")):
-        raise UsageError("--max-speed is metres a second above 0, and goes with --sequence.")
     if report_file is None and not (tiles is None and truth is None and thumbnails is None):
         raise UsageError("--tiles, --truth and --thumbnails are of a map; name its file with --report FILE.")
-    told_as = Discloser(disclose, disclose_policy)
-    if sequence and resume and not told_as.all_is_told:
-        raise UsageError("--sequence goes by exact answers, which --disclose keeps out of --resume; leave one out.")
+    told_as = discloser(disclose, disclose_policy)
     told_as.refuse("--explain-to", explain_to is not None)
-    kept_in, small = told_as.cache(cache), told_as.thumbnails(truth, thumbnails)
+    small = told_as.thumbnails(truth, thumbnails)
     page = html_map.Report(tiles, truth, small, workers, quiet, report_file) if report_file is not None else None
-    override = options.override(camera, focal_px, fov_deg)
-    searched, stage = where(index, map, pose, override, solver, matcher)
+    asked = Asked(
+        index=index,
+        map=map,
+        pose=pose,
+        near=near,
+        prior=asking.with_neighbours(ctx, asking.priors_of(ctx, prior), searched_index(index, map)),
+        rerank=rerank,
+        retriever=retriever,
+        solver=solver,
+        matcher=matcher,
+        top_k=top_k,
+        explain=explain,
+        sequence=sequence,
+        max_speed=max_speed,
+        camera=camera,
+        focal_px=focal_px,
+        fov_deg=fov_deg,
+        calibration=calibration,
+        disclose=disclose,
+        disclose_policy=disclose_policy,
+        cache=cache,
+    )
     paths = options.photos_of(photos, exclude_list)
     if not paths:
         raise UsageError(f"No photos were found in {', '.join(photos)}.")
-    chosen = LocateOptions(
-        near=tuple(options.circle(text) for text in near),
-        top_k=top_k,
-        list_k=top_k if explain or explain_to else min(5, top_k),
-        rerank=rerank,
-    )
-    chosen.check()
     evidence = None
     if explain_to is not None:
-        evidence = explained.Explained(explain_to, map, searched, kept_in, matcher, on_demand=pose and map is None)
+        searched = searched_index(index, map)
+        evidence = explained.Explained(explain_to, map, searched, cache, matcher, on_demand=pose and map is None)
+        asked = replace(asked, explain=True, cache=evidence.cache)
     writer = output.writer(format, explain)
-    done = Answered(resume, told=told_as)
-    told_as.of_kept(done.answers.values(), resume, quiet)
-    todo = [path for path in paths if path not in done.answers]
     tally = Tally()
     told: list[Fix | Failure] = []
-    named = asking.with_neighbours(ctx, asking.priors_of(ctx, prior), searched)
-    named = asking.with_contexts(named, told_as.by_context, quiet)
-    stored = calibrations.fitting(calibration, named, searched, retriever, matcher)
-    with Panel(named, kept_in, remember=sequence) as panel, bar(len(paths), quiet) as shown:
-        run = partial(
-            locate_photos,
-            searched,
-            options=chosen,
-            parallel_map=LocalPool(workers),
-            priors=panel,
-            cache=evidence.cache if evidence else kept_in,
-            pose=stage,
-            retriever=retriever,
-            matcher=matcher,
-            calibration=stored.calibration if stored else None,
-            witness=evidence.witness if evidence else None,
-        )
-        fresh = run(paths=todo)
+    witness = evidence.witness if evidence else None
+    with Run(asked, calibrations.say, witness) as run, bar(len(paths), quiet) as shown:
+        done = run.answered(resume)
+        fresh = run.located([path for path in paths if path not in done.answers], workers)
         answers = options.counted(done.in_order(paths, fresh), lambda: shown.step("locating", 1))
         try:
-            for exact in _as_sequence(answers, run, max_speed) if sequence else answers:
-                answer = told_as(exact)
+            for exact in run.as_asked(answers, workers):
+                answer = run.told_as(exact)
                 tally.add(answer)
                 writer.write(answer)
                 if page or evidence:
                     told.append(answer)
         finally:
-            fresh.close()  # type: ignore[attr-defined]
+            fresh.close()
             done.close()
             shown.stop()
             if tally.photos:  # a run that was refused before its first answer has nothing to print
                 writer.close()
-            asking.tell_of(panel)
+            asking.tell_of(run.panel)
     if page:
         page.write(told, report_file)
     if evidence:
         evidence.write(told, workers)
-    tally.tell(f" Calibrated on {stored.told}." if stored else "")
+    tally.tell(f" Calibrated on {run.stored.told}." if run.stored else "")
     if tally.failed:
         raise typer.Exit(EXIT_SOME_FAILED)
 
@@ -168,20 +156,6 @@ def where(
     index: str | None, map: str | None, pose: bool, override: CameraOverride | None, solver: str, matcher: str
 ) -> tuple[str, dict[str, Any] | None]:
     """The index to be searched, and what the pose stage is built of, where one is asked for."""
-    if (index is None) == (map is None):
-        raise UsageError("Give --index DIR or --map DIR, and not both: a map carries its own index.")
-    from geoloc_cli.maps.folder import index_of, read_manifest
-    from geoloc_cli.pipeline.posing import stage_spec
+    from geoloc_cli.api.run import where as found
 
-    if map is not None:
-        read_manifest(Path(map))
-    stage = stage_spec(map, override, solver, matcher) if pose else None
-    return str(index if map is None else index_of(Path(map))), stage
-
-
-def _as_sequence(
-    answers: Iterator[Fix | Failure], run: Callable[..., Iterator[Fix | Failure]], max_speed: float | None
-) -> list[Fix | Failure]:
-    from geoloc_cli.pipeline.sequence import follow
-
-    return follow(list(answers), lambda near: run(paths=list(near), near_of=near), max_speed=max_speed)
+    return found(index, map, pose, override, solver, matcher)

@@ -6,7 +6,7 @@ import typer
 
 from geoloc_cli.cli import asking, options, output
 from geoloc_cli.cli import calibration as calibrations
-from geoloc_cli.cli.disclosing import DISCLOSE, POLICY, Discloser
+from geoloc_cli.cli.disclosing import DISCLOSE, POLICY, discloser
 from geoloc_cli.cli.progress import bar
 from geoloc_cli.cli.summary import Tally
 from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
@@ -49,7 +49,7 @@ def prior(
     from geoloc_cli.pipeline.asking import with_text
     from geoloc_cli.pipeline.batch import ask_photos, ask_words
 
-    told_as = Discloser(disclose, disclose_policy)
+    told_as = discloser(disclose, disclose_policy)
     named = asking.with_contexts(asking.priors_of(ctx, prior), told_as.by_context, quiet)
     if not named:
         raise UsageError("No prior was named; give --prior NAME, once or several times (`geoloc backends`).")

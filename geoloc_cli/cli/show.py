@@ -9,7 +9,7 @@ import typer
 
 from geoloc_cli.cli import asking, options, talk
 from geoloc_cli.cli import calibration as calibrations
-from geoloc_cli.cli.disclosing import DISCLOSE, POLICY, Discloser
+from geoloc_cli.cli.disclosing import DISCLOSE, POLICY, discloser
 from geoloc_cli.cli.fixes import FixReader
 from geoloc_cli.cli.locate import where
 from geoloc_cli.cli.preview import show_small
@@ -77,7 +77,7 @@ def show(
         raise UsageError("Say where the picture is to go: --out FILE.png, FILE.svg or DIR/, or --preview.")
     if out is not None and not _is_folder(out):
         check_suffix(Path(out).suffix)
-    told_as = Discloser(disclose, disclose_policy)
+    told_as = discloser(disclose, disclose_policy)
     if fix is not None:
         if index is not None or map is not None:
             raise UsageError("--fix draws an answer that stands; leave --index and --map out.")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from geoloc_cli.cli import options, table, talk
-from geoloc_cli.cli.disclosing import DISCLOSE, POLICY, Discloser
+from geoloc_cli.cli.disclosing import DISCLOSE, POLICY, discloser
 from geoloc_cli.cli.fixes import FixReader
 from geoloc_cli.errors import EXIT_SOME_FAILED, UsageError
 
@@ -79,7 +79,7 @@ def tag(
         located_at=Path(fixes).stat().st_mtime if Path(fixes).is_file() else None,
     )
     asked.check()
-    reader = FixReader(Discloser(disclose, disclose_policy).with_names)
+    reader = FixReader(discloser(disclose, disclose_policy).with_names)
     counts = Counter[str]()
     with ExitStack() as stack:
         journal = None if dry_run else _journal(fixes, undo)

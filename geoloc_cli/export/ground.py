@@ -24,11 +24,11 @@ _GRID_BELOW_M = 500_000.0
 _NET_STEPS_DEG = (1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 _NET_APART = 90.0  # units between meridians where they are named
 _SQUARES = 12  # across a grid, at most
-_THIN = 0.6  # units: what lies nearer to the last point cannot be seen
+THIN = 0.6  # units: what lies nearer to the last point cannot be seen
 
 
-def ground(view: View) -> Html:
-    """The lowest layer of a map."""
+def ground(view: View, least: float = THIN) -> Html:
+    """The lowest layer of a map; least: how near to each other points of an outline are drawn."""
     if not view.whole and view.metres < _GRID_BELOW_M:
         return join([_sheet(view, "sheet"), _grid(view)])
     land, borders = outlines()
@@ -37,9 +37,9 @@ def ground(view: View) -> Html:
     return join(
         [
             _earth(view) if view.whole else _sheet(view, "sea"),
-            element("path", class_="land", fill_rule="evenodd", d=path_data(polygons, closed=True, least=_THIN)),
-            element("path", class_="border", d=path_data(lines, least=_THIN)),
-            _net(view),
+            element("path", class_="land", fill_rule="evenodd", d=path_data(polygons, closed=True, least=least)),
+            element("path", class_="border", d=path_data(lines, least=least)),
+            _net(view, 5.0 * least),
         ]
     )
 
@@ -108,7 +108,7 @@ def _grid(view: View) -> Html:
     return element("path", class_="net", d="".join(lines))
 
 
-def _net(view: View) -> Html:
+def _net(view: View, least: float) -> Html:
     """Meridians and parallels; on a regional map they say their degrees at the upper and the left edge."""
     drawn, labels = [], []
     for kind, degrees, line in _net_lines(view):
@@ -116,7 +116,7 @@ def _net(view: View) -> Html:
         drawn += parts
         if isinstance(view.projection, Azimuthal):
             labels += [label for part in parts[:1] if (label := _net_label(view, kind, degrees, part))]
-    return join([element("path", class_="net", d=path_data(drawn, least=3.0)), *labels])
+    return join([element("path", class_="net", d=path_data(drawn, least=least)), *labels])
 
 
 def _net_lines(view: View) -> Iterator[tuple[str, float, Line]]:

@@ -12,12 +12,12 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from geoloc_cli.export.ground import ground, length, scale_bar
+from geoloc_cli.export.ground import THIN, ground, length, scale_bar
 from geoloc_cli.export.markup import Html, element, join, path_data
 from geoloc_cli.export.views import WIDTH, Place, View, whole_earth
 from geoloc_cli.geo import fisher
 from geoloc_cli.geo.earth import EARTH_RADIUS_M, Floats, destination
-from geoloc_cli.geo.projections import areas, great_circle
+from geoloc_cli.geo.projections import areas, great_circle, placed
 from geoloc_cli.types import Belief
 
 # What a point stands for; the grades run from the smallest error to the largest.
@@ -29,6 +29,7 @@ _MOST_COMPONENTS = 40
 _SHADES = (0.3, 0.6, 0.9)  # shares of a component that its discs hold
 _LEAST_DISC = 4.0  # units; a smaller disc could not be seen
 _MANY = 300  # points, from which on they and the lines are drawn smaller
+_WEDGE_UNITS, _WEDGE_DEG = 110.0, 40.0
 _ROUND = "M3 8a7 7 0 1 0 14 0a7 7 0 1 0-14 0z"  # a disc of a legend
 
 
@@ -38,8 +39,9 @@ class WorldMap:
     What is outside of the view is not drawn; `left_out` counts the points.
     """
 
-    def __init__(self, view: View | None = None) -> None:
-        self.view = view or whole_earth()
+    def __init__(self, view: View | None = None, least: float = THIN) -> None:
+        """least: units that a point of an outline is away from the last; more of them make a smaller picture."""
+        self.view, self._least = view or whole_earth(), least
         self.left_out = 0
         self._areas: list[Html] = []
         self._lines: list[Floats] = []
@@ -84,13 +86,28 @@ class WorldMap:
             said = f"{component.weight:.0%}, nine tenths of it within {where}"
             self._areas.append(element("g", element("title", said), join(discs), role="img"))
 
+    def wedge(self, lat: float, lon: float, heading_deg: float, *, title: str) -> None:
+        """Where a camera at a place looked, clockwise from true north; its size says nothing of the angle of view."""
+        at = self.view.point(lat, lon)
+        if at is None:
+            self.left_out += 1
+            return
+        # On the picture north is not always up: the way there is that of a short step on the Earth.
+        step_m = 1e-4 * EARTH_RADIUS_M / max(self.view.scale, 1.0)
+        x, y = (self.view.drawn(placed(self.view.projection, *destination(lat, lon, heading_deg, step_m))) - at)[0]
+        middle = math.atan2(y, x)
+        turns = middle + np.radians(np.linspace(-_WEDGE_DEG / 2.0, _WEDGE_DEG / 2.0, 9))
+        rim = at + _WEDGE_UNITS * np.stack([np.cos(turns), np.sin(turns)], axis=-1)
+        d = path_data([np.concatenate([at, rim])], closed=True)
+        self._areas.append(element("path", element("title", title), class_="wedge", role="img", d=d))
+
     def svg(self, title: str) -> Html:
         """The picture; its title says what it shows, to those also who do not see it."""
         lines = element("path", class_="error", d=path_data(self._lines)) if self._lines else None
         many = "many" if len(self._points) > _MANY else None
         return element(
             "svg",
-            element("g", ground(self.view), aria_hidden="true"),
+            element("g", ground(self.view, self._least), aria_hidden="true"),
             join(self._areas),
             element("g", lines, class_=many, aria_hidden="true"),
             element("g", join(self._points), class_=many),

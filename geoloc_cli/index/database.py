@@ -89,7 +89,8 @@ def open_database(folder: Path, *, write: bool) -> sqlite3.Connection:
 
 def _connect(folder: Path, mode: str) -> sqlite3.Connection:
     address = f"file:{quote(str((folder / NAME).absolute()))}?mode={mode}"
-    database = sqlite3.connect(address, uri=True, timeout=30.0, isolation_level=None)
+    # SQLite itself takes one thread at a time; who shares an index among threads sees to it that they take turns.
+    database = sqlite3.connect(address, uri=True, timeout=30.0, isolation_level=None, check_same_thread=False)
     database.execute("PRAGMA trusted_schema = OFF")
     database.execute("PRAGMA cell_size_check = ON")
     return database

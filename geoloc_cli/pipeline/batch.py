@@ -79,7 +79,7 @@ def locate_photos(
     witness: a folder in which is kept what each photo was compared with (`sightings.py`).
     """
     asked = priors if isinstance(priors, Panel) else list(priors)
-    learned = _learned(asked.texts if isinstance(asked, Panel) else asked, calibration)
+    learned = learned_for(asked.texts if isinstance(asked, Panel) else asked, calibration)
     set_up = prepared(index, paths, options, asked, cache, pose, retriever, matcher, near_of, ahead, learned)
     with set_up as (spec, items):
         spec["witness"] = witness
@@ -133,7 +133,8 @@ def prepared(
         yield spec, ((path, look, said) for (path, look), said in heard)
 
 
-def _learned(texts: Sequence[str], calibration: Calibration | None) -> Calibration | None:
+def learned_for(texts: Sequence[str], calibration: Calibration | None) -> Calibration | None:
+    """What a calibration says of a run with these priors."""
     return calibration.for_priors([prior_key(text) for text in texts]) if calibration else None
 
 
@@ -229,7 +230,7 @@ def ask_photos(
     calibration: what they are worth, alone and together.
     """
     with _panel(priors, cache) as panel, closing(panel.heard(paths, lambda path: path, hide)) as items:
-        learned = _learned(panel.texts, calibration)
+        learned = learned_for(panel.texts, calibration)
         spec = {"priors": panel.left, "cache": cache, "hide": asdict(hide), "trust": _trust_spec(panel, learned)}
         answers = parallel_map("geoloc_cli.pipeline.batch:build_asker", spec, items)
         yield from map(learned.tempered, answers) if learned else answers

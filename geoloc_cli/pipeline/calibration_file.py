@@ -6,7 +6,7 @@ It lies in the folder of the index that it was learned with, beside what the ind
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,12 +15,14 @@ from geoloc_cli.errors import UsageError
 from geoloc_cli.index.files import write_durable
 from geoloc_cli.index.reader import Index
 from geoloc_cli.models.catalogue import spec_for_model
-from geoloc_cli.pipeline.calibrated import Calibration, backend_key, calibration_of
+from geoloc_cli.pipeline.calibrated import Calibration, backend_key, calibration_of, prior_key
 from geoloc_cli.pipeline.describer import identity_of
 from geoloc_cli.registry import parse
 
 SCHEMA = "geoloc.calibration/1"
 NAME = "calibration.json"
+# Instead of a file's name: nothing is calibrated.
+NONE = "none"
 # Ten million labelled photos take 30 bytes each.
 _LONGEST_BYTES = 300_000_000
 # An index that holds more than this many times the photos is another one: what is similar in it is no longer the same.
@@ -129,3 +131,44 @@ def unknown_priors(stored: Stored, keys: Sequence[str]) -> list[str]:
     """Of the priors of a run (`prior_key`), those of which a calibration knows nothing, and could."""
     known = stored.calibration.whole.priors
     return [key for key in keys if key not in known and parse(key).name not in STATED]
+
+
+def file_of(chosen: str | None, index: str | None) -> Path | None:
+    """The file that is meant: the one that is named, else the index's own, whether it is there or not."""
+    if chosen == NONE:
+        return None
+    return Path(chosen) if chosen else Path(index) / NAME if index else None
+
+
+def fitting(
+    chosen: str | None,
+    priors: Sequence[str],
+    index: str | None,
+    retriever: str,
+    matcher: str,
+    say: Callable[[str], None],
+) -> Stored | None:
+    """What is to be applied to a run; of what does not fit it, and is left out, `say` is told in one sentence.
+
+    chosen: as of `file_of`. Raises UsageError where a named file is none.
+    """
+    path = file_of(chosen, index)
+    if path is None or (chosen is None and not path.is_file()):
+        return None
+    try:
+        stored = read_calibration(path)
+    except UsageError as error:
+        if chosen:
+            raise
+        say(f"Nothing is calibrated: {error}")
+        return None
+    if index is not None:
+        with Index.open(index) as opened:
+            why = misfit(stored, searched_in(opened, retriever, matcher))
+        if why:
+            say(f"{path} is not used: {why}; learn it anew with `geoloc evaluate --calibrate`.")
+            return None
+    strange = unknown_priors(stored, [prior_key(text) for text in priors])
+    if strange:
+        say(f"{path} knows nothing of {', '.join(strange)}: what that says is taken at its word.")
+    return stored

@@ -122,6 +122,10 @@ class Locator:
         self._retrieve, self.searcher = search, Searcher(self._options.top_k, self._options.rerank)
         self._ask_prior, self._pose, self._witness = ask_prior, pose, witness
 
+    def close(self) -> None:
+        """Closes the index."""
+        self._index.close()
+
     def locate(
         self,
         path: str,

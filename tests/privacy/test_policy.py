@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from geoloc_cli.cli.disclosing import Discloser
 from geoloc_cli.errors import UsageError
 from geoloc_cli.privacy.coarsen import disclose
+from geoloc_cli.privacy.discloser import Discloser
 from geoloc_cli.privacy.policy import contexts_of, read_policy
 from geoloc_cli.types import Belief, Component, Disclosed, Failure, Fix, Level, PriorGuess
 
