@@ -15,6 +15,7 @@ import json
 import multiprocessing
 import os
 import signal
+import sys
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -24,6 +25,7 @@ from itertools import chain, islice
 from multiprocessing.connection import Connection
 from queue import SimpleQueue
 from threading import Lock
+from types import ModuleType
 from typing import Any
 
 from geoloc_cli.device import available_cores
@@ -39,6 +41,9 @@ _THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"
 _END = object()
 # In place of a result: the process died over the item.
 _DIED = object()
+
+# One process is started at a time: for that long the environment and the main module are not what they are.
+_starting = Lock()
 
 
 def resolve(build: str) -> Callable[[dict[str, Any]], Callable[[Any], Any]]:
@@ -111,7 +116,7 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self._pipe, its_end = context.Pipe()
         self._process = context.Process(target=_serve, args=(its_end, build, spec), daemon=True)
-        with _single_threaded():
+        with _starting, _single_threaded(), _without_main():
             self._process.start()
         its_end.close()
 
@@ -184,6 +189,19 @@ def _single_threaded() -> Iterator[None]:
                 del os.environ[name]
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """A worker imports what it is built of, and nothing of the program that starts it: multiprocessing would run a
+    script again in each worker, which starts workers itself where it is not written with that in mind.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _serve(pipe: Connection[Any, Any], build: str, spec: str) -> None:

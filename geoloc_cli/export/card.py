@@ -15,7 +15,7 @@ from geoloc_cli.export.markup import Html, element, join, visible
 from geoloc_cli.export.views import Place, View, around
 from geoloc_cli.export.world import Kind, WorldMap, legend
 from geoloc_cli.geo.earth import haversine_m
-from geoloc_cli.types import Component, Failure, Fix
+from geoloc_cli.types import Belief, Component, Failure, Fix
 
 _CLASS = "geoloc-fix"
 _TOLD = 6  # parts of the belief and candidates that are drawn
@@ -73,7 +73,7 @@ def _near(middle: Place, parts: list[Component], radius: float) -> list[Place]:
 def _drawn(fix: Fix, place: Place | None, parts: list[Component], view: View, title: str, *, far: bool) -> Html:
     world = WorldMap(view, _THIN)
     if parts:
-        world.belief(fix.belief)
+        world.belief(Belief(tuple(parts), 1.0 - sum(part.weight for part in parts)))
     if place and fix.radius_m:
         world.circle(*place, fix.radius_m, title=f"nine in ten true positions lie within {length(fix.radius_m)}")
     for candidate in [] if far else fix.candidates[:_TOLD]:

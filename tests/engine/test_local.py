@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -40,6 +41,14 @@ def test_one_worker_or_one_item_stays_in_this_process() -> None:
     assert {pid for *_, pid, _ in LocalPool(1)("workers:build_tagger", {"tag": ""}, range(3))} == {os.getpid()}
     assert {pid for *_, pid, _ in LocalPool(4)("workers:build_tagger", {"tag": ""}, [7])} == {os.getpid()}
     assert list(LocalPool(2)("workers:build_tagger", {"tag": ""}, [])) == []
+
+
+def test_a_script_that_starts_workers_runs_once_without_guarding_itself(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    call = "[item for _, item, *_ in LocalPool(2)('workers:build_tagger', {'tag': ''}, range(3))]"
+    script.write_text(f"from geoloc_cli.engine.local import LocalPool\nprint({call}, __name__)\n")
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    assert done.stdout == "[0, 1, 2] __main__\n"
 
 
 def test_a_killed_worker_costs_its_own_item_alone() -> None:
