@@ -22,8 +22,8 @@ _TOLD = 6  # parts of the belief and candidates that are drawn
 _LEAST_WEIGHT = 0.02
 _FAR_M = 1_500_000.0  # from the answer to the edge of the far map
 _NEAR_BELOW_M = 300_000.0  # an answer that is wider is a matter for the far map alone
-_TEXT_CHARS = 400
-_THIN = 2.5  # units: a map is some 350 pixels wide, and 960 units
+_TEXT_CHARS = 240
+_THIN = 3.5  # units: a map is some 350 pixels wide, and 960 units
 
 
 def card(answer: Fix | Failure) -> Html:

@@ -66,7 +66,7 @@ class WorldMap:
         rim = self.view.line(np.append(ring_lat, ring_lat[0]), np.append(ring_lon, ring_lon[0]))
         parts = [
             element("path", class_="disc", fill_rule="evenodd", d=self._filled(round_it)),
-            element("path", class_="rim", d=path_data(rim)),
+            element("path", class_="rim", d=path_data(rim, least=self._least)),
         ]
         self._areas.append(element("g", element("title", title), join(parts), role="img"))
 
@@ -120,7 +120,7 @@ class WorldMap:
 
     def _filled(self, ring: tuple[Floats, Floats]) -> str:
         polygons = areas(self.view.projection, *ring)
-        return path_data([self.view.drawn(polygon) for polygon in polygons], closed=True)
+        return path_data([self.view.drawn(polygon) for polygon in polygons], closed=True, least=self._least)
 
 
 def legend(kinds: Iterable[tuple[Kind, str]]) -> Html:

@@ -6,6 +6,8 @@ import inspect
 import io
 import json
 import re
+import runpy
+import shutil
 import subprocess
 import sys
 import threading
@@ -178,6 +180,40 @@ def test_answers_are_taken_up_again_where_they_were_left(town: SmallTown, tmp_pa
         answers.close()  # type: ignore[attr-defined]
         assert [json.loads(line)["photo"] for line in kept.read_text().splitlines()] == [first.photo]
         assert next(locator.locate_all(town.folder / "queries", resume=kept)) == first
+
+
+def test_the_example_of_the_readme_runs(
+    town: SmallTown, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"^```python\n(.*?)^```$", readme, flags=re.MULTILINE | re.DOTALL)
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "text.jpg").write_text("no picture")
+    (tmp_path / "indexes").mkdir()
+    (tmp_path / "indexes" / "city").symlink_to(town.index)
+    (tmp_path / "photo.jpg").symlink_to(town.queries[0].path)
+    (tmp_path / "example.py").write_text(example)
+    monkeypatch.chdir(tmp_path)
+    shown = runpy.run_path("example.py")
+    fix, printed = shown["fix"], capsys.readouterr().out.splitlines()
+    assert printed[0].split() == [str(v) for v in (fix.lat, fix.lon, fix.radius_m, fix.confidence, fix.belief.spread)]
+    assert printed[1].startswith("photos/text.jpg is not a picture")
+
+
+def test_an_index_is_built_as_by_the_command(town: SmallTown, tmp_path: Path) -> None:
+    shutil.copytree(town.index, tmp_path / "index")
+    (tmp_path / "text.jpg").write_text("no picture")
+    done: list[int] = []
+    report = build_index(
+        [town.folder / "photos", tmp_path / "text.jpg"],
+        index=tmp_path / "index",
+        progress=lambda stage, photos: done.append(photos),
+    )
+    assert (report.added, report.replaced, report.unchanged) == (0, 0, 14)
+    assert [(path, code) for path, code, _ in report.left_out] == [(str(tmp_path / "text.jpg"), "not_a_photo")]
+    assert sum(done) >= 15
+    with pytest.raises(UsageError, match="No photos"):
+        build_index([], index=tmp_path / "index")
 
 
 def test_the_package_is_there_at_once_and_says_what_it_has() -> None:
