@@ -15,7 +15,7 @@ from PIL import Image
 from geoloc_cli.errors import PhotoError, PhotoTooLarge
 from geoloc_cli.export.markup import Html, element
 from geoloc_cli.photos.decode import decode_rgb
-from geoloc_cli.photos.opening import open_picture, shown
+from geoloc_cli.photos.opening import Picture, shown
 
 MAX_BYTES = 12_000
 _QUALITIES = (80, 65, 50, 35, 20)
@@ -25,6 +25,8 @@ _MOST_PIXELS = 60_000_000
 _MOST_SIDE = 200
 _SIDE_OF_BYTES = 3.0  # sqrt(1 / 9): about 0.9 bits a pixel of a 4:3 picture at WebP's quality 50
 _WEBP_QUALITIES = (60, 40, 20)
+# Half the time of Pillow's usual 4, for 7 % more bytes.
+_WEBP_METHOD = 2
 
 
 def thumbnail(path: str, *, alt: str, max_size: int = 200) -> Html:
@@ -57,13 +59,7 @@ def pixels_of(path: str, *, max_size: int) -> NDArray[np.uint8]:
 
     Also where the picture would fill the memory.
     """
-    with open_picture(path) as picture:
-        width, height = picture.size
-        by_lines = picture.kind == "JPEG" and not picture.image.info.get("progressive")
-        if width * height > _MOST_PIXELS and not by_lines:
-            size = f"{shown(path)} is {width} x {height} pixels"
-            raise PhotoTooLarge(f"{size}, too many for a small picture of it; save it as a baseline JPEG.")
-    return decode_rgb(path, max_size=max_size)
+    return decode_rgb(path, max_size=max_size, before=_refuse_what_fills_memory)
 
 
 def build_maker(spec: dict[str, Any]) -> Callable[[str], str | None]:
@@ -89,7 +85,15 @@ def webp(path: str, *, max_bytes: int) -> bytes:
     while True:
         for quality in _WEBP_QUALITIES:
             out = io.BytesIO()
-            pixels.save(out, "WEBP", quality=quality, method=4)
+            pixels.save(out, "WEBP", quality=quality, method=_WEBP_METHOD)
             if out.tell() <= max_bytes:
                 return out.getvalue()
         pixels = pixels.resize((max(1, pixels.width * 2 // 3), max(1, pixels.height * 2 // 3)))
+
+
+def _refuse_what_fills_memory(picture: Picture) -> None:
+    width, height = picture.size
+    by_lines = picture.kind == "JPEG" and not picture.image.info.get("progressive")
+    if width * height > _MOST_PIXELS and not by_lines:
+        size = f"{shown(picture.path)} is {width} x {height} pixels"
+        raise PhotoTooLarge(f"{size}, too many for a small picture of it; save it as a baseline JPEG.")

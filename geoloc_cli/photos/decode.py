@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -56,16 +56,23 @@ def decode_gray(path: str, *, max_size: int) -> GrayPicture:
     return GrayPicture(pixels, pixels.shape[1] / full_width)
 
 
-def decode_rgb(path: str, *, max_size: int) -> NDArray[np.uint8]:
-    """As decode_gray, in colour: (H, W, 3) uint8, C-contiguous."""
-    return np.ascontiguousarray(_decode(path, "RGB", max_size)[0], dtype=np.uint8)
+def decode_rgb(path: str, *, max_size: int, before: Callable[[Picture], None] | None = None) -> NDArray[np.uint8]:
+    """As decode_gray, in colour: (H, W, 3) uint8, C-contiguous.
+
+    before(picture) is called once its header is read, and may refuse it by one of PhotoError's kin.
+    """
+    return np.ascontiguousarray(_decode(path, "RGB", max_size, before)[0], dtype=np.uint8)
 
 
-def _decode(path: str, mode: str, max_size: int) -> tuple[Image.Image, int]:
+def _decode(
+    path: str, mode: str, max_size: int, before: Callable[[Picture], None] | None = None
+) -> tuple[Image.Image, int]:
     """The upright picture in `mode` and the full width that it was reduced from."""
     if max_size < 1:
         raise UsageError(f"max_size is {max_size}; give a number of pixels above 0.")
     with open_picture(path) as picture:
+        if before is not None:
+            before(picture)
         metadata = read_metadata(picture)
         full_width, full_height = metadata.width, metadata.height
         image, box = _loaded(picture, mode, max_size)
