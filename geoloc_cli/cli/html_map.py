@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,8 +62,8 @@ class Report:
         for note in self._truth.notes if self._truth else ():
             talk.say(printable(note.sentence))
 
-    def page(self, answers: Sequence[Fix | Failure]) -> bytes:
-        """The file. Raises UsageError where the truth knows none of the photos."""
+    def page(self, answers: Sequence[Fix | Failure], missing: int = 0) -> bytes:
+        """The file. Raises UsageError where the truth knows none of the photos. missing: as of `document`."""
         from geoloc_cli.engine.local import LocalPool
         from geoloc_cli.export.html_map import document
 
@@ -80,13 +81,26 @@ class Report:
                 tiles=self._tiles,
                 thumbnails=self._thumbnails,
                 parallel_map=counted,
+                missing=missing,
             )
 
-    def write(self, answers: Sequence[Fix | Failure], path: str) -> None:
+    def write(self, answers: Sequence[Fix | Failure], path: str, missing: int = 0) -> None:
         """Writes the file, whole or not at all."""
         from geoloc_cli.export.target import put_file
 
-        put_file(Path(path), self.page(answers))
+        put_file(Path(path), self.page(answers, missing))
+
+
+@contextmanager
+def kept(report: Report | None, told: Sequence[Fix | Failure], path: str, total: int) -> Iterator[None]:
+    """Where what is done in it is interrupted, the map of what was told until then is written; total: of all photos."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if report is not None and told:
+            talk.say(f"Interrupted: {printable(path)} is written of what is done; a second time, it is not.")
+            report.write(told, path, total - len(told))
+        raise
 
 
 def _true_places(answers: Sequence[Fix | Failure], truth: Truth) -> list[tuple[float, float] | None]:

@@ -125,7 +125,8 @@ def locate(
     tally = Tally()
     told: list[Fix | Failure] = []
     witness = evidence.witness if evidence else None
-    with Run(asked, calibrations.say, witness) as run, bar(len(paths), quiet) as shown:
+    keeping = html_map.kept(page, told, report_file, len(paths))
+    with Run(asked, calibrations.say, witness) as run, bar(len(paths), quiet) as shown, keeping:
         done = run.answered(resume)
         fresh = run.located([path for path in paths if path not in done.answers], workers)
         answers = options.counted(done.in_order(paths, fresh), lambda: shown.step("locating", 1))
@@ -133,9 +134,9 @@ def locate(
             for exact in run.as_asked(answers, workers):
                 answer = run.told_as(exact)
                 tally.add(answer)
-                writer.write(answer)
                 if page or evidence:
                     told.append(answer)
+                writer.write(answer)
         finally:
             fresh.close()
             done.close()

@@ -44,17 +44,19 @@ def document(
     tiles: dict[str, str] | None = None,
     thumbnails: int = THUMBNAILS,
     parallel_map: ParallelMap | None = None,
+    missing: int = 0,
 ) -> bytes:
     """The file. `truth` are the true places in the answers' order, None where one is not known.
 
     `tiles` is a `tile_layer`. `thumbnails` photographs at most are shown small, evenly chosen from all; without a
-    `parallel_map` there are none. The same answers and files give the same bytes.
+    `parallel_map` there are none. `missing` photographs were asked about, and the run was interrupted before. The same
+    answers and files give the same bytes.
     """
     data, kept = told(answers, truth)
     data |= {"ground": ground(), "shapes": SHAPES, "tiles": tiles}
     small = _thumbnails(answers, thumbnails, _MAX_BYTES - len(script_json(data).encode()), parallel_map)
     data["photos"]["thumbnail"] = small
-    return _page(data, _lead(answers, kept, small, tiles), tiles).encode()
+    return _page(data, _lead(answers, kept, small, tiles, missing), tiles).encode()
 
 
 def _thumbnails(
@@ -94,12 +96,18 @@ def tile_layer(address: str) -> dict[str, str]:
 
 
 def _lead(
-    answers: Sequence[Fix | Failure], kept: Kept, small: Sequence[str | None], layer: dict[str, str] | None
+    answers: Sequence[Fix | Failure],
+    kept: Kept,
+    small: Sequence[str | None],
+    layer: dict[str, str] | None,
+    missing: int,
 ) -> Iterator[str]:
     """What is said at the top of the page, in sentences."""
     counts = Counter("error" if isinstance(answer, Failure) else answer.status for answer in answers)
     yield f"{counts['ok']} located, {counts['unlocated']} unlocated, {counts['error']} failed."
     yield from _coarsened(Counter(a.disclosed.level for a in answers if isinstance(a, Fix) and a.disclosed))
+    if missing:
+        yield f"The run was interrupted before it came to {missing} more."
     if layer:
         yield f"The ground is fetched from {layer['host']}, which is thereby told which places are looked at."
     else:

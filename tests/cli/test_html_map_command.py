@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from geoloc_cli.cli import output
 from geoloc_cli.cli.app import main
+from geoloc_cli.cli.output import LineWriter
 from geoloc_cli.records import dumps
 from geoloc_cli.types import Belief, Component, Failure, Fix
 
@@ -114,3 +116,25 @@ def test_locate_writes_the_map_beside_its_answers(called: Any, town: SmallTown, 
     photos = photos_in(report.read_text())
     assert (photos["lat"], photos["stage"]) == ([47.25] * 2, ["rerank"] * 2)
     assert all(photos["thumbnail"])
+
+
+def test_an_interruption_leaves_a_map_of_what_is_done(
+    called: Any, town: SmallTown, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted(LineWriter):
+        def write(self, answer: Fix | Failure) -> None:
+            super().write(answer)
+            if answer.photo == town.strangers[0].path:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(output, "LineWriter", Interrupted)
+    paths = [town.queries[0].path, town.strangers[0].path, town.queries[1].path, town.queries[2].path]
+    report = tmp_path / "report.html"
+    shown = ["--index", town.index, "--workers", "1", "--report", str(report), "--thumbnails", "1"]
+    out, err = called("locate", *paths, *shown, status=130)
+    assert [json.loads(line)["photo"] for line in out.splitlines()] == paths[:2]
+    page = report.read_text()
+    assert photos_in(page)["status"] == ["ok", "unlocated"]
+    assert "interrupted before it came to 2 more." in page
+    assert "report.html is written of what is done" in err
+    assert err.endswith("geoloc: interrupted; what was finished is kept.\n")
