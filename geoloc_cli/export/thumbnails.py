@@ -42,9 +42,10 @@ def thumbnail(path: str, *, alt: str, max_size: int = 200) -> Html:
 def jpeg(path: str, *, max_size: int) -> tuple[bytes, int, int]:
     """A JPEG of at most 12 kB, of pixels alone: no EXIF, no profile; with its width and height.
 
-    What is too rich for that at the lowest quality is made smaller by a third until it fits. Raises PhotoError's kin.
+    What is too rich for that at the lowest quality is made smaller by a third until it fits. Raises PhotoError's kin,
+    also where the picture would fill the memory.
     """
-    pixels = Image.fromarray(decode_rgb(path, max_size=max_size))
+    pixels = Image.fromarray(decode_rgb(path, max_size=max_size, before=_refuse_what_fills_memory))
     while True:
         for quality in _QUALITIES:
             out = io.BytesIO()

@@ -8,6 +8,7 @@ import json
 import re
 import struct
 import sys
+import xml.etree.ElementTree as ElementTree
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -107,6 +108,17 @@ def test_kml_fits_its_schema(tmp_path: Path) -> None:
     validator = pytest.importorskip("fastkml.validator", reason="needs fastkml")
     (tmp_path / "x.kml").write_bytes(write("kml", FIX, ODD, FIJI))
     assert validator.validate(file_to_validate=tmp_path / "x.kml")
+
+
+@pytest.mark.parametrize(
+    "name", ["</name><Placemark/>", "<script>alert(1)</script>", "a\nb\"'&amp;.jpg", "<!ENTITY a 'b'>&a;"]
+)
+@pytest.mark.parametrize("kind", ["kml", "gpx"])
+def test_a_hostile_name_is_read_back_as_the_text_that_it_is(name: str, kind: str) -> None:
+    root = ElementTree.fromstring(write(kind, replace(FIX, photo=name)))
+    names = [e.text for e in root.iter() if e.tag.endswith("}name") and e.text not in ("Photos", "Accuracy")]
+    assert set(names) == {name}
+    assert not [e for e in root.iter() if e.tag.endswith("script")]
 
 
 def test_kml_of_ten_thousand_photos_is_of_a_sane_size() -> None:

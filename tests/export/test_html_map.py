@@ -7,8 +7,6 @@ import hashlib
 import io
 import json
 import re
-import struct
-import zlib
 from dataclasses import replace
 from html.parser import HTMLParser
 from importlib.resources import files
@@ -20,7 +18,7 @@ from exported import FIX, POSED, picture
 from PIL import Image
 
 from geoloc_cli.engine.local import LocalPool
-from geoloc_cli.errors import PhotoError, UsageError
+from geoloc_cli.errors import UsageError
 from geoloc_cli.export import html_data
 from geoloc_cli.export.html_data import ground, script_json, told
 from geoloc_cli.export.html_map import document, tile_layer
@@ -31,8 +29,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SCRIPT = "</script><script>alert(1)</script><!--<script>"
-HOSTILE = f"{SCRIPT}\u202egpj.\udcff&amp;'\".jpg"
-SHOWN = f"{SCRIPT}\\u202egpj.\\udcff&amp;'\".jpg"
+HOSTILE = f"{SCRIPT}\u202egpj.\udcff\n\u2028&amp;'\".jpg"
+SHOWN = f"{SCRIPT}\\u202egpj.\\udcff\n\u2028&amp;'\".jpg"
 OURS = sorted(path.name for path in files("geoloc_cli.export").joinpath("data").iterdir() if path.name[-3:] == ".js")
 OURS.remove("leaflet.js")
 UNLOCATED = replace(FIX, photo="c.jpg", status="unlocated", stage=None, lat=None, lon=None, radius_m=None)
@@ -201,23 +199,6 @@ def test_a_small_picture_keeps_to_its_bytes_and_tells_of_nothing_else(tmp_path: 
     assert len(data) <= max_bytes
     assert max(image.size) > 8
     assert (dict(image.getexif()), b"at home" in data) == ({}, False)
-
-
-def test_a_gigantic_picture_is_not_decoded_for_a_small_one(tmp_path: Path) -> None:
-    """200 megapixels in a PNG would fill 600 MB; its file is large enough to be no obvious trap."""
-    header = struct.pack(">IIBBBBB", 20_000, 10_000, 8, 2, 0, 0, 0)
-    chunks = [
-        (b"IHDR", header),
-        (b"IDAT", zlib.compress(bytes(1000))),
-        (b"tEXt", b"a\0" + b"x" * 150_000),
-        (b"IEND", b""),
-    ]
-    bomb = b"".join(struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in chunks)
-    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bomb)
-    with pytest.raises(PhotoError, match="20000 x 10000 pixels, too many for a small picture"):
-        webp(str(tmp_path / "a.png"), max_bytes=1000)
-    page = document([replace(FIX, photo=str(tmp_path / "a.png"))], parallel_map=LocalPool(1))
-    assert Reader(page).told["photos"]["thumbnail"] == [None]
 
 
 @pytest.mark.parametrize(
