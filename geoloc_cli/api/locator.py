@@ -13,6 +13,7 @@ from geoloc_cli.api.answers import Failure, Fix, named, raised, told
 from geoloc_cli.api.pictures import Photograph, as_file
 from geoloc_cli.api.run import Asked, Run
 from geoloc_cli.errors import UsageError
+from geoloc_cli.index.reader import Index
 from geoloc_cli.photos.scan import find_photos, read_exclude_list
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Locator(Asked):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_run", Run(self, lambda sentence: warnings.warn(sentence, stacklevel=6)))
+        Index.open(self._run.index).close()
 
     def __repr__(self) -> str:
         said = [f for f in fields(Asked) if getattr(self, f.name) != f.default]

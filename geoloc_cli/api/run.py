@@ -12,7 +12,7 @@ from geoloc_cli.api.flags import FLAGS, NO_CONTEXTS, asking_contexts, sees_conte
 from geoloc_cli.engine.local import LocalPool
 from geoloc_cli.errors import UsageError
 from geoloc_cli.geo.stated import circle_of
-from geoloc_cli.index.reader import Circle, Index
+from geoloc_cli.index.reader import Circle
 from geoloc_cli.maps.folder import index_of, read_manifest
 from geoloc_cli.models.offline import go_offline
 from geoloc_cli.photos.intrinsics import CameraOverride, parse_camera
@@ -115,7 +115,6 @@ class Run:
         self.index, self._pose = where(
             asked.index, asked.map, asked.pose, asked.override(), asked.solver, asked.matcher
         )
-        Index.open(self.index).close()
         self._options, named = asked.options(), asked.priors(self.index)
         self.told_as = Discloser(asked.disclose, _name(asked.disclose_policy))
         if self.told_as.by_context:

@@ -45,7 +45,7 @@ def jpeg(path: str, *, max_size: int) -> tuple[bytes, int, int]:
     What is too rich for that at the lowest quality is made smaller by a third until it fits. Raises PhotoError's kin,
     also where the picture would fill the memory.
     """
-    pixels = Image.fromarray(decode_rgb(path, max_size=max_size, before=_refuse_what_fills_memory))
+    pixels = Image.fromarray(pixels_of(path, max_size=max_size))
     while True:
         for quality in _QUALITIES:
             out = io.BytesIO()

@@ -28,14 +28,26 @@ from geoloc_cli.api.run import Asked
 from geoloc_cli.cli.app import app, main
 from geoloc_cli.cli.index import build as build_command
 from geoloc_cli.errors import IndexMissing, NotAPhoto, PhotoNotFound, RunError, UsageError
-from geoloc_cli.records import dumps
+from geoloc_cli.records import dumps, loads, to_record
 
 if TYPE_CHECKING:
     from conftest import SmallTown
 
 # What concerns where answers are written, how many processes work, and which photos are meant.
 NOT_OF_THE_ANSWER = {
-    *("photos", "exclude_list", "format", "report_file", "tiles", "truth", "thumbnails", "resume", "workers", "quiet"),
+    *(
+        "photos",
+        "exclude_list",
+        "format",
+        "report_file",
+        "explain_to",
+        "tiles",
+        "truth",
+        "thumbnails",
+        "resume",
+        "workers",
+        "quiet",
+    ),
 }
 
 
@@ -121,6 +133,21 @@ def test_what_is_in_memory_is_located_as_its_file_is(locator: Locator, town: Sma
         assert isinstance(answer, Fix)
         assert re.fullmatch(f"{kind}:[0-9a-f]{{16}}", answer.photo)
         assert (answer.lat, answer.lon) == (pytest.approx(file["lat"], abs=5e-5), pytest.approx(file["lon"], abs=5e-5))
+
+
+def test_what_is_not_to_be_told_is_not_told(town: SmallTown, tmp_path: Path) -> None:
+    exact = town.queries[0]
+    with Locator(index=town.index, disclose="city") as locator:
+        fix = locator.locate(Path(exact.path).read_bytes(), name=f"at {exact.lat},{exact.lon}")
+        (same,) = locator.locate_all(exact.path, resume=tmp_path / "kept.jsonl")
+    for answer in (fix, same, loads((tmp_path / "kept.jsonl").read_bytes())):
+        assert isinstance(answer, types.Fix)
+        assert answer.disclosed == types.Disclosed("city")
+        assert (answer.candidates, answer.timing_ms) == ((), {})
+        assert f"{exact.lat:.4f}" not in json.dumps(to_record(answer))
+    assert f"{exact.lat:.4f}" not in fix._repr_html_() + repr(fix)
+    assert fix.radius_m is not None
+    assert fix.radius_m > 1000.0
 
 
 @pytest.mark.parametrize("wrong", [np.zeros((4, 4)), np.zeros((4, 4, 2), np.uint8), 7, np.zeros((0, 4), np.uint8)])
