@@ -25,6 +25,7 @@ from geoloc_cli.types import (
     Failure,
     Fix,
     InAlbum,
+    Lens,
     Level,
     Pose,
     PriorGuess,
@@ -150,6 +151,9 @@ def _check_pose(pose: Pose) -> None:
         angle = getattr(pose, name)
         if angle is not None and not -edge <= angle <= edge:
             raise ValueError(f"{name} is {angle!r}")
+    lens = pose.camera
+    if lens and not (_text(lens.model) and lens.width > 0 < lens.height and all(map(math.isfinite, lens.params))):
+        raise ValueError(f"camera is {lens!r}")
 
 
 def _disclosed(record: dict[str, Any]) -> Disclosed:
@@ -192,12 +196,16 @@ def _pose_record(pose: Pose) -> dict[str, Any]:
     values = _plain(pose)
     rigid = {"rotation_wxyz": values.pop("rotation_wxyz"), "translation": values.pop("translation")}
     head = {"map": values.pop("map"), "georeferenced": values.pop("georeferenced"), "cam_from_map": rigid}
+    if values["camera"]:
+        values["camera"] |= {"params": list(values["camera"]["params"])}
     return {name: list(v) if isinstance(v, tuple) else v for name, v in (head | values).items()}
 
 
 def pose_from_record(record: dict[str, Any]) -> Pose:
     values = dict(record)
     values |= values.pop("cam_from_map")
+    if values.get("camera"):
+        values["camera"] = Lens(**values["camera"] | {"params": tuple(values["camera"]["params"])})
     fields: dict[str, Any] = {name: tuple(v) if isinstance(v, list) else v for name, v in values.items()}
     return Pose(**fields)
 

@@ -210,8 +210,21 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
+class Lens:
+    """Intrinsics as a pose rests on them, in COLMAP's model names and parameter order, of the upright picture."""
+
+    model: str
+    width: int
+    height: int
+    params: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Pose:
-    """Where a camera is and how it is held: `x_in_cam = cam_from_map * x_in_map`, COLMAP's camera axes."""
+    """Where a camera is and how it is held: `x_in_cam = cam_from_map * x_in_map`, COLMAP's camera axes.
+
+    `camera` is its lens, the focal length as it was refined with the pose; None where that has no model.
+    """
 
     map: str
     georeferenced: bool
@@ -228,6 +241,7 @@ class Pose:
     position_std_m: tuple[float, float, float] | None
     rotation_std_deg: tuple[float, float, float] | None
     solver: str
+    camera: Lens | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from geoloc_cli.errors import UsageError
 from geoloc_cli.records import SCHEMA, dumps, from_record, json_schema, loads, to_record
-from geoloc_cli.types import Belief, Candidate, Component, Disclosed, Failure, Fix, InAlbum, Pose, PriorGuess
+from geoloc_cli.types import Belief, Candidate, Component, Disclosed, Failure, Fix, InAlbum, Lens, Pose, PriorGuess
 
 lat, lon = st.floats(-90, 90), st.floats(-180, 180)
 length = st.floats(0.01, 2e7)
@@ -61,6 +61,7 @@ poses = st.builds(
     position_std_m=st.none() | three,
     rotation_std_deg=st.none() | three,
     solver=st.sampled_from(["torch", "poselib"]),
+    camera=st.none() | st.builds(Lens, st.just("SIMPLE_PINHOLE"), st.just(64), st.just(48), three),
 )
 details = st.none() | st.fixed_dictionaries({"levels": st.fixed_dictionaries({"city": st.text(max_size=9)})})
 guesses = st.builds(PriorGuess, st.just("exif"), lat, lon, length, st.text(max_size=9), details)
@@ -119,12 +120,32 @@ def test_what_is_written_is_read_back_and_fits_the_schema(answer: Fix | Failure)
     jsonschema.validate(json.loads(line), json_schema(), jsonschema.Draft202012Validator)
 
 
+LENS = Lens("PINHOLE", 640, 480, (500.0, 501.0, 320.0, 240.0))
+_TURN, _HERE = (1.0, 0.0, 0.0, 0.0), (0.0, 0.0, 0.0)
+POSE = Pose("m", False, _TURN, _HERE, _HERE, None, None, None, None, 40, 0.9, 1.0, None, None, "poselib", LENS)
 FIX = Fix("a.jpg", "ok", "rerank", 47.0, 8.0, None, 12.0, 0.9, Belief((Component(47.0, 8.0, 12.0, 0.9),), 0.1))
 
 
 def test_a_prior_without_details_says_nothing_of_them() -> None:
     plain = replace(FIX, priors=(PriorGuess("exif", 47.0, 8.0, 12.0),))
     assert "details" not in to_record(plain)["priors"][0]
+
+
+def test_a_pose_of_before_cameras_were_kept_has_none() -> None:
+    record = to_record(replace(FIX, stage="pose", pose=POSE))
+    assert record["pose"]["camera"] == {
+        "model": "PINHOLE",
+        "width": 640,
+        "height": 480,
+        "params": [500.0, 501.0, 320, 240],
+    }
+    assert from_record(record) == replace(FIX, stage="pose", pose=POSE)
+    del record["pose"]["camera"]
+    assert from_record(record) == replace(FIX, stage="pose", pose=replace(POSE, camera=None))
+    for wrong in ({"model": 5}, {"width": 0}, {"params": [float("inf")]}, {"params": None}):
+        broken = replace(POSE, camera=replace(LENS, **wrong))
+        with pytest.raises((UsageError, TypeError, ValueError)):
+            from_record(json.loads(dumps(replace(FIX, pose=broken))))
 
 
 def test_every_record_has_the_same_keys_in_the_same_order() -> None:

@@ -17,9 +17,8 @@ def files(
 ) -> dict[str, bytes]:
     """The model's files by name; photos without a pose, in another map or with a name of no use are counted.
 
-    Cameras are those that the photos state, or `said` of them: a record keeps no intrinsics, those of a map that
-    were refined, or refined with the pose, neither. Raises UsageError where the poses are of several maps and none is
-    named, or of none.
+    Cameras are what is `said` of them, else those that the poses rest on, else, where a record keeps none, those that
+    the photos state. Raises UsageError where the poses are of several maps and none is named, or of none.
     """
     map_name = map_name or _only_map(photos)
     cameras: dict[Camera, int] = {}
@@ -58,6 +57,9 @@ def _only_map(photos: Sequence[Located]) -> str:
 
 
 def _camera(photo: Located, said: CameraOverride) -> Camera | None:
+    lens = photo.fix.pose.camera if photo.fix.pose else None
+    if lens is not None and said == CameraOverride():
+        return Camera(lens.model, lens.width, lens.height, lens.params, "map", 0.0)
     stated = photo.photo
     if stated is None:
         return said.camera

@@ -38,6 +38,15 @@ _MODELS = {
     "RADIAL_FISHEYE": (5, 1),
     "THIN_PRISM_FISHEYE": (12, 2),
 }
+# Of each parameter of distortion, in their order, the power of the radius by which it counts.
+_POWERS = {
+    "SIMPLE_PINHOLE": (),
+    "PINHOLE": (),
+    "SIMPLE_RADIAL": (2,),
+    "RADIAL": (2, 4),
+    "OPENCV": (2, 4, 1, 1),
+    "FULL_OPENCV": (2, 4, 1, 1, 6, 2, 4, 6),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +149,22 @@ class CameraOverride:
         if self.camera is not None:
             return replace(photo, camera=_scaled(self.camera, photo))
         return photo
+
+
+def refocused(camera: Camera, scale: float) -> Camera | None:
+    """The lens of which each pixel's ray (x / z, y / z) is this one's over `scale`: its focal lengths so many times.
+
+    None where its model has none such, as those of fisheyes, unless the scale is 1.
+    """
+    if scale == 1.0:
+        return camera
+    powers = _POWERS.get(camera.model)
+    if powers is None:
+        return None
+    focals, at = _MODELS[camera.model][1], len(camera.params) - len(powers)
+    lengths = [p * scale if i < focals else p for i, p in enumerate(camera.params[:at])]
+    bends = [p * scale**power for p, power in zip(camera.params[at:], powers, strict=True)]
+    return replace(camera, params=(*lengths, *bends))
 
 
 def _scaled(camera: Camera, photo: Photo) -> Camera:

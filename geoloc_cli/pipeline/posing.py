@@ -105,6 +105,7 @@ class PoseStage:
     def _posed(self, fix: Fix, features: LocalFeatures, verified: Sequence[str]) -> Asking[Fix]:
         reason, unplaced = "not_in_map", None
         photo = read_photo(fix.photo)
+        size = photo.width, photo.height
         if self._matcher.needs_pictures:
             features = pictured(features, fix.photo)
         load, matcher, options = self._load, self._matcher, self._options
@@ -116,11 +117,11 @@ class PoseStage:
             if isinstance(found, NoPose):
                 reason = found.reason if reason == "not_in_map" else reason
             elif component.georeference is not None:
-                return _placed(fix, found, component.georeference, name)
+                return _placed(fix, found, component.georeference, name, size)
             elif found.others:
                 reason = "ambiguous" if reason == "not_in_map" else reason
             else:
-                unplaced = unplaced or _unplaced(fix, found, name)
+                unplaced = unplaced or _unplaced(fix, found, name, size)
         return unplaced or replace(fix, reason=f"no_pose_{reason}")
 
     def _load(self, path: str) -> LocalFeatures | None:
@@ -145,7 +146,7 @@ def _priors(photo: Photo, fix: Fix, verified: Sequence[str], component: Componen
     return priors
 
 
-def _unplaced(fix: Fix, found: PoseFound, name: str) -> Fix:
+def _unplaced(fix: Fix, found: PoseFound, name: str, size: tuple[int, int]) -> Fix:
     """A pose in a map that is nowhere on the Earth: where its photos stood may be known, how it lies among them is not.
 
     Without any place by retrieval either, the pose is the answer.
@@ -156,11 +157,11 @@ def _unplaced(fix: Fix, found: PoseFound, name: str) -> Fix:
         status="ok",
         stage="pose" if nowhere else fix.stage,
         reason=None if nowhere else "not_georeferenced",
-        pose=pose_record(found, name),
+        pose=pose_record(found, name, size),
     )
 
 
-def _placed(fix: Fix, found: PoseFound, georeference: Georeference, name: str) -> Fix:
+def _placed(fix: Fix, found: PoseFound, georeference: Georeference, name: str, size: tuple[int, int]) -> Fix:
     """The pose's own place, unless retrieval contradicts it, or knows better where the photo was taken.
 
     Where the pairs speak for several places, those that retrieval does not contradict are components of the belief.
@@ -179,7 +180,7 @@ def _placed(fix: Fix, found: PoseFound, georeference: Georeference, name: str) -
         radius_m = credible_radius_m(belief, place.lat, place.lon, 0.9)
         confidence = float(mass_within(belief, place.lat, place.lon, 1000.0))
         reason = "pose_ambiguous"
-    record = pose_record(best, name)
+    record = pose_record(best, name, size)
     if fix.stage == "rerank" and fix.radius_m is not None and radius_m > fix.radius_m:
         return replace(fix, reason="pose_less_sure", pose=record)
     return replace(

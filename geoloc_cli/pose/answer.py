@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from geoloc_cli.geo.belief import from_components
 from geoloc_cli.geo.earth import geodetic_from_enu
 from geoloc_cli.geo.fisher import R90_PER_SIGMA
+from geoloc_cli.maps.colmap import scaled
 from geoloc_cli.maps.georeference import Georeference
 from geoloc_cli.pose.estimate import PoseFound
-from geoloc_cli.types import Belief, Component, Pose
+from geoloc_cli.types import Belief, Camera, Component, Lens, Pose
 
 Floats = NDArray[np.float64]
 _LEAST_RADIUS_M = 0.01
@@ -70,8 +71,11 @@ def covariance_in_enu(found: PoseFound, georeference: Georeference) -> Floats:
     return total
 
 
-def pose_record(found: PoseFound, map_name: str) -> Pose:
-    """The pose as it stands in a fix; angles and metres only where the map is georeferenced."""
+def pose_record(found: PoseFound, map_name: str, size: tuple[int, int]) -> Pose:
+    """The pose as it stands in a fix; angles and metres only where the map is georeferenced.
+
+    size: of the upright picture, width first, for which the camera is told.
+    """
     refined, georeference = found.refined, found.component.georeference
     translation = -refined.rotation @ refined.center
     rotation_std = np.degrees(np.sqrt(np.diag(refined.covariance[:3, :3])))
@@ -99,7 +103,15 @@ def pose_record(found: PoseFound, map_name: str) -> Pose:
         position_std_m=position_std,
         rotation_std_deg=_three(rotation_std),
         solver=found.solver,
+        camera=_lens(found.camera, size),
     )
+
+
+def _lens(camera: Camera | None, size: tuple[int, int]) -> Lens | None:
+    if camera is None:
+        return None
+    full = scaled(camera, *size)
+    return Lens(full.model, *size, tuple(round(p, 9) for p in full.params))
 
 
 def place_of(found: PoseFound, georeference: Georeference) -> Component:

@@ -13,6 +13,7 @@ from geoloc_cli.contracts import Matcher
 from geoloc_cli.features.local import LocalFeatures
 from geoloc_cli.maps.colmap import undistorted
 from geoloc_cli.maps.folder import Component
+from geoloc_cli.photos.intrinsics import refocused
 from geoloc_cli.pose.pairs import Pairs, pairs_by_looks
 from geoloc_cli.pose.priors import Gravity, PosePrior
 from geoloc_cli.pose.refine import RefinedPose, refine
@@ -55,7 +56,8 @@ class PoseOptions:
 class PoseFound:
     """A pose in a component's map frame that passed the gate; distance: the median one to its points, in map.
 
-    others: answers elsewhere in the map that passed it too, each with its weight over this one's.
+    camera: at the described size, as it was refined; None where that has no model. others: answers elsewhere in the map
+    that passed the gate too, each with its weight over this one's.
     """
 
     component: Component
@@ -65,6 +67,7 @@ class PoseFound:
     reprojection_px: float
     solver: str
     distance: float
+    camera: Camera | None = None
     others: tuple[tuple[float, PoseFound], ...] = ()
 
 
@@ -222,4 +225,5 @@ def _gated(
     if worst > options.max_std_share * distance:
         return NoPose("uncertain")
     error_px = float(np.sqrt(np.mean(refined.residuals_px[inside] ** 2)))
-    return PoseFound(component, refined, distinct, asked, error_px, first.solver, distance)
+    lens = refocused(camera, first.focal_scale * refined.focal_scale)
+    return PoseFound(component, refined, distinct, asked, error_px, first.solver, distance, lens)

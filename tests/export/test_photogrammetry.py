@@ -20,6 +20,7 @@ from geoloc_cli.export.located import Located
 from geoloc_cli.export.odm import yaw_pitch_roll
 from geoloc_cli.photos.intrinsics import CameraOverride, parse_camera
 from geoloc_cli.pose.answer import angles_deg
+from geoloc_cli.types import Lens
 
 if TYPE_CHECKING:
     from geoloc_cli.types import Fix
@@ -153,6 +154,16 @@ def test_colmap_reads_the_poses_back_in_the_frame_of_the_map(tmp_path: Path) -> 
     assert (camera.model_name, camera.width, camera.height) == ("SIMPLE_PINHOLE", 64, 48)
     # 24 mm of 43.27 mm on a diagonal of 80 pixels.
     assert tuple(camera.params) == pytest.approx((24.0 / 43.27 * 80.0, 32.0, 24.0), rel=1e-4)
+
+
+def test_colmap_takes_the_camera_of_the_pose_unless_one_is_stated(tmp_path: Path) -> None:
+    lens = Lens("SIMPLE_RADIAL", 64, 48, (51.5, 32.0, 24.0, -0.05))
+    posed = replace(POSED, photo="gone.jpg", pose=replace(POSE, camera=lens))
+    (camera,) = colmap(tmp_path / "model", posed).cameras.values()
+    assert (camera.model_name, camera.width, camera.height, *camera.params) == ("SIMPLE_RADIAL", 64, 48, *lens.params)
+    stated = Asked(camera=CameraOverride(camera=parse_camera("SIMPLE_PINHOLE,64,48,50,32,24")))
+    (camera,) = colmap(tmp_path / "stated", posed, asked=stated).cameras.values()
+    assert tuple(camera.params) == (50.0, 32.0, 24.0)
 
 
 def test_colmap_takes_the_camera_that_is_stated(tmp_path: Path) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from geoloc_cli.errors import PhotoError, UsageError
+from geoloc_cli.maps.colmap import undistorted
 from geoloc_cli.photos.exif import read_photo
-from geoloc_cli.photos.intrinsics import CameraOverride, FocalTags, guess_camera, parse_camera
+from geoloc_cli.photos.intrinsics import CameraOverride, FocalTags, guess_camera, parse_camera, refocused
 from geoloc_cli.types import Photo
 
 # 4.3 mm on 4000 pixels at 16393.44 per inch: 2775 px, a sensor 6.2 mm wide.
@@ -26,6 +28,31 @@ def test_resized_photographs_of_seneca_get_the_focal_length_of_the_calibration(r
     assert ratio == pytest.approx(0.694, abs=0.001)
     assert abs(ratio / 0.705 - 1.0) < 2.0 * camera.focal_std
     assert camera.focal_std <= 0.05
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "SIMPLE_PINHOLE,640,480,500,320,240",
+        "PINHOLE,640,480,500,510,320,240",
+        "SIMPLE_RADIAL,640,480,500,320,240,-0.1",
+        "RADIAL,640,480,500,320,240,-0.1,0.02",
+        "OPENCV,640,480,500,510,320,240,-0.1,0.02,0.003,-0.002",
+        "FULL_OPENCV,640,480,500,510,320,240,-0.1,0.02,0.003,-0.002,0.01,0.02,-0.01,0.004",
+    ],
+)
+def test_a_refocused_lens_sees_along_rays_over_the_scale(text: str) -> None:
+    camera, xy = parse_camera(text), np.array([[10.0, 20.0], [320.0, 240.0], [600.0, 100.0], [333.3, 470.0]])
+    longer = refocused(camera, 1.25)
+    assert longer is not None
+    assert longer.focal_px == pytest.approx(1.25 * camera.focal_px)
+    np.testing.assert_allclose(undistorted(longer, xy), undistorted(camera, xy) / 1.25, atol=1e-9)
+
+
+def test_a_fisheye_is_not_refocused() -> None:
+    camera = parse_camera("OPENCV_FISHEYE,640,480,500,510,320,240,-0.1,0.02,0.003,-0.002")
+    assert refocused(camera, 1.25) is None
+    assert refocused(camera, 1.0) == camera
 
 
 @pytest.mark.parametrize(("width", "height"), [(4000, 3000), (1280, 960), (3000, 4000), (960, 1280)])

@@ -87,6 +87,9 @@ def test_a_photo_beside_the_walk_is_posed_to_decimetres_and_degrees(street: Mapp
         assert fix.pose is not None
         assert fix.pose.center_in_enu is not None
         assert fix.pose.heading_deg is not None
+        assert fix.pose.camera is not None
+        assert (fix.pose.camera.width, fix.pose.camera.height) == (query.pose.width, query.pose.height)
+        assert fix.pose.camera.params[0] == pytest.approx(query.pose.focal_px, rel=0.03)
         component = map_of(fix.pose, str(street.folder / "map"), "", None, "mutual-nn")
         assert component is not None
         assert set(component.model.images) == {photo.path for photo in street.photos}
