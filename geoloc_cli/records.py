@@ -10,6 +10,7 @@ import dataclasses
 import json
 import math
 import os
+import re
 import types
 import typing
 from collections.abc import Callable, Iterable, Iterator
@@ -36,6 +37,7 @@ from geoloc_cli.types import (
 
 SCHEMA = "geoloc.fix/1"
 """The tag of every record; a reader refuses any other."""
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 def to_record(answer: Fix | Failure) -> dict[str, Any]:
@@ -63,6 +65,7 @@ def to_record(answer: Fix | Failure) -> dict[str, Any]:
         "search": _plain(fix.search) if fix and fix.search else None,
         "album": _album_record(fix.album) if fix and fix.album else None,
         "disclosed": _plain(fix.disclosed) if fix and fix.disclosed else None,
+        "sha256": fix.sha256 if fix else None,
     }
 
 
@@ -97,6 +100,7 @@ def from_record(record: dict[str, Any]) -> Fix | Failure:
             album=_in_album(record["album"]) if record.get("album") else None,
             timing_ms=dict(record["timing_ms"]),
             disclosed=_disclosed(record["disclosed"]) if record.get("disclosed") else None,
+            sha256=record.get("sha256"),
         )
         _check(fix)
         return fix
@@ -136,6 +140,8 @@ def _check(fix: Fix) -> None:
         value = getattr(fix, name)
         if value is not None and (isinstance(value, bool) or not low <= value <= high):
             raise ValueError(f"{name} is {value!r}")
+    if fix.sha256 is not None and not _SHA256.fullmatch(fix.sha256):
+        raise ValueError(f"sha256 is {fix.sha256!r}")
     if fix.pose:
         _check_pose(fix.pose)
 
@@ -283,5 +289,6 @@ def json_schema() -> dict[str, Any]:
         "search": _schema_of(fix["search"]),
         "album": _schema_of(fix["album"]),
         "disclosed": _schema_of(fix["disclosed"]),
+        "sha256": {"anyOf": [null, {"type": "string", "pattern": f"^{_SHA256.pattern}$"}]},
     }
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": SCHEMA, **_closed(properties)}

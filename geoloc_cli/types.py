@@ -317,7 +317,8 @@ class Fix:
     sequence or an album it is `off_the_track` where the photo's own answer was refused: `unlocated`, or `ok` at stage
     `prior` where the track says where it was; a photo that had no answer keeps its reason there. A pose in a map that
     is nowhere on the Earth is `ok`, with no `lat` and `lon`. `disclosed` is None where everything is told; it is
-    `withheld` where nothing of a place is.
+    `withheld` where nothing of a place is. `sha256` is of the file that was looked at; None where there was none, or it
+    is not told.
     """
 
     photo: str
@@ -337,6 +338,7 @@ class Fix:
     album: InAlbum | None = None
     timing_ms: dict[str, float] = field(default_factory=dict)
     disclosed: Disclosed | None = None
+    sha256: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,6 +92,7 @@ fixes = st.builds(
     priors=st.lists(guesses, max_size=2).map(tuple),
     album=st.none() | albums,
     timing_ms=st.dictionaries(st.sampled_from(["decode", "verify"]), st.floats(0, 1e5)),
+    sha256=st.none() | st.binary(min_size=32, max_size=32).map(bytes.hex),
     disclosed=st.none() | st.builds(Disclosed, level=st.just("city"), contexts=st.none() | st.just(("people",))),
 )
 unlocated = st.builds(
@@ -174,6 +175,7 @@ def test_every_record_has_the_same_keys_in_the_same_order() -> None:
         "search",
         "album",
         "disclosed",
+        "sha256",
     ]
 
 
@@ -210,6 +212,8 @@ def test_no_number_that_is_none_is_ever_written(bad: float) -> None:
         ({"confidence": True}, "confidence is True"),
         ({"alt_m": [1]}, "not a whole"),
         ({"stage": "guess"}, "stage 'guess'"),
+        ({"sha256": "A974"}, "sha256 is 'A974'"),
+        ({"sha256": 5}, "not a whole"),
         ({"disclosed": {"level": "exact", "by": "option", "contexts": None}}, "disclosed is 'exact'"),
         ({"disclosed": {"level": "city", "by": "policy", "contexts": ["fun"]}}, "disclosed is 'fun'"),
     ],

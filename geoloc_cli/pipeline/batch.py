@@ -34,6 +34,7 @@ from geoloc_cli.pipeline.asking import (
 )
 from geoloc_cli.pipeline.calibrated import Calibration, calibration_of, prior_key
 from geoloc_cli.pipeline.describer import build_descriptor, describer_of
+from geoloc_cli.pipeline.extract import fingerprint
 from geoloc_cli.pipeline.hiding import NOTHING_HIDDEN, Hiding
 from geoloc_cli.pipeline.locate import LocateOptions, Locator, Looked, Stopwatch, asks_for_pose
 from geoloc_cli.pipeline.matching import build_matcher
@@ -209,6 +210,7 @@ def build_asker(spec: dict[str, Any]) -> Callable[[tuple[str, Heard]], Fix | Fai
         watch = Stopwatch()
         try:
             fix = prior_fix(path, asked_of(priors, hide, trust, path, heard))
+            fix = replace(fix, sha256=fingerprint(path)[0])
         except PhotoError as error:
             return Failure(path, error.code, str(error))
         watch.lap("prior", heard.waited_ms)

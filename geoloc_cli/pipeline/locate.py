@@ -17,6 +17,7 @@ from geoloc_cli.geo.belief import credible_radius_m, from_components, mass_withi
 from geoloc_cli.index.reader import Circle, Index
 from geoloc_cli.pipeline.asking import NOTHING_HEARD, Asked, Heard, Region, placed_by, unlocated
 from geoloc_cli.pipeline.describer import Describer
+from geoloc_cli.pipeline.extract import fingerprint
 from geoloc_cli.pipeline.hiding import NOTHING_HIDDEN, Hiding
 from geoloc_cli.pipeline.matching import References
 from geoloc_cli.pipeline.searching import Bounds, Found, Searcher, Sight
@@ -89,9 +90,13 @@ class Stopwatch:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A photo that is described, and what its priors say, None where none was asked; timing_ms: of what that took."""
+    """A photo that is described, and what its priors say, None where none was asked; timing_ms: of what that took.
+
+    sha256: of its file.
+    """
 
     path: str
+    sha256: str
     sight: Sight
     asked: Asked | None
     timing_ms: Mapping[str, float]
@@ -166,6 +171,7 @@ class Locator:
         watch = Stopwatch()
         try:
             decoded = self._describer.decode(path, look)
+            sha256 = fingerprint(path)[0]
             watch.lap("decode")
             prior = self._ask_prior(path, heard) if self._ask_prior else None
             watch.lap("prior", heard.waited_ms)
@@ -177,14 +183,14 @@ class Locator:
         except PhotoError as error:
             return Failure(path, error.code, str(error))
         sight = Sight(self._index, self._retrieve, self._matcher, features, self._options.verify, hidden)
-        return Seen(path, sight, prior, watch.timing_ms)
+        return Seen(path, sha256, sight, prior, watch.timing_ms)
 
     def answer(self, seen: Seen, near: Sequence[Circle] = ()) -> Looked:
         """What `look` has for a photo that was seen; asked again, of the same sight, for other priors."""
         fix, verified = self._search(seen, self.bounds(seen.asked, near), Stopwatch(seen.timing_ms))
         if seen.sight.references.lost and fix.status == "unlocated":
             return self._not_compared(seen.path, seen.sight.references), None, ()
-        return fix, seen.sight.features, verified
+        return replace(fix, sha256=seen.sha256), seen.sight.features, verified
 
     def bounds(self, asked: Asked | None, near: Sequence[Circle] = ()) -> Bounds:
         """Where a photo of which the priors say this is searched for first."""

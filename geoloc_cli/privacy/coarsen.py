@@ -6,7 +6,8 @@ a field that is added to `Fix` one day stays untold until it is allowed here.
 Of an answer at `street` to `country` these are told: the photo's name (`names.py`), whether and by which stage it was
 located, the confidence in the answer as it was before (two digits), the middle of its cell and a radius that holds
 every place of the cell, the belief and the priors' places by their cells. Not told: altitude, pose, candidates, what
-was searched, times, priors' reasons and details, and sentences of errors. At `none` its name and status are told.
+was searched, times, the file's hash, by which whoever has it would know the photo, priors' reasons and details, and
+sentences of errors. At `none` its name and status are told.
 """
 
 from __future__ import annotations

@@ -150,7 +150,7 @@ def test_the_gps_of_a_query_is_never_used_unless_it_is_asked_for(town: SmallTown
         lying = [with_position(path, tmp_path / Path(path).name, *place) for path in paths]
         told = records(locate(*lying, "--index", town.index))
         for before, after in zip(timeless(plain), timeless(told), strict=True):
-            assert {**after, "photo": ""} == {**before, "photo": ""}
+            assert {**after, "photo": "", "sha256": ""} == {**before, "photo": "", "sha256": ""}
     asked = records(locate(*lying, "--index", town.index, "--prior", "exif"))
     assert [prior["name"] for record in asked for prior in record["priors"]] == ["exif", "exif"]
     # The right match outweighs a wrong prior; where nothing matches, the prior is all there is, and the line says so.
@@ -232,7 +232,7 @@ def test_an_upright_copy_and_its_rotated_original_are_one_photo(town: SmallTown,
     found = timeless(records(locate(*paths, "--index", town.index)))
     assert found[0]["status"] == "ok"
     for other in found[1:]:
-        assert {**other, "photo": ""} == {**found[0], "photo": ""}
+        assert {**other, "photo": "", "sha256": ""} == {**found[0], "photo": "", "sha256": ""}
 
 
 def test_the_cache_changes_no_answer(town: SmallTown, tmp_path: Path) -> None:

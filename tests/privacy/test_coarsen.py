@@ -162,6 +162,7 @@ FULL = Fix(
     search=Searched(4736871, 0.4736871, False),
     timing_ms={"47.36871": 47.36871},
     album=InAlbum(1, SECRET, "exif", 0.9, ("@0465123.45@5246123.45@32@T@.jpg", SECRET), 47.368, 8.539, "walk"),
+    sha256="4736871f" * 8,
 )
 _PLACELESS = {"schema", "photo", "status", "error", "disclosed"}
 _OF_CELLS = {"lat", "lon", "radius_m", "confidence", "stage", "belief", "spread", "priors"}
@@ -172,7 +173,7 @@ def test_of_a_record_with_every_key_only_what_is_allowed_is_told() -> None:
     assert all(value not in (None, [], {}) for key, value in record.items() if key not in ("error", "disclosed"))
     record |= {"maps_link": SECRET, "timing_ms": {"decode": 47.36871}}
     empty = {"alt_m": None, "reason": None, "candidates": [], "pose": None, "timing_ms": {}}
-    empty |= {"search": None, "album": None}
+    empty |= {"search": None, "album": None, "sha256": None}
     for level in COARSE:
         told = disclosed_record(record, level)
         assert set(told) == _PLACELESS | _OF_CELLS | set(empty)
@@ -197,7 +198,7 @@ def test_of_a_record_with_every_key_only_what_is_allowed_is_told() -> None:
 def test_a_field_that_is_added_one_day_stays_untold() -> None:
     """Whoever adds a field decides at which levels it is told, and adds it here."""
     told = {"photo", "status", "stage", "lat", "lon", "radius_m", "confidence", "belief", "reason", "priors"}
-    untold = {"alt_m", "candidates", "pose", "search", "timing_ms", "album"}
+    untold = {"alt_m", "candidates", "pose", "search", "timing_ms", "album", "sha256"}
     assert {field.name for field in fields(Fix)} == told | untold | {"disclosed"}
     assert {field.name for field in fields(PriorGuess)} == {"name", "lat", "lon", "radius_m", "rationale", "details"}
 
