@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection
 from dataclasses import fields, replace
 from typing import Any
@@ -10,7 +11,7 @@ from geoloc_cli import types
 from geoloc_cli.errors import PhotoError
 from geoloc_cli.export.ground import length
 from geoloc_cli.photos.opening import shown
-from geoloc_cli.records import to_record
+from geoloc_cli.records import dumps
 
 
 class _Told:
@@ -21,7 +22,8 @@ class _Told:
     def to_dict(self) -> dict[str, Any]:
         """The record of schema `geoloc.fix/1`: what `geoloc locate --format jsonl` prints of this photo."""
         assert isinstance(self, (types.Fix, types.Failure))
-        return to_record(self)
+        record: dict[str, Any] = json.loads(dumps(self))
+        return record
 
     def _repr_html_(self) -> str:
         """For a notebook: maps, circle, belief and figures in one piece of HTML, without scripts, fetching nothing."""

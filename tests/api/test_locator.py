@@ -25,11 +25,12 @@ from PIL import Image
 
 import geoloc_cli
 from geoloc_cli import Failure, Fix, Locator, build_index, types
+from geoloc_cli.api.answers import told
 from geoloc_cli.api.run import Asked
 from geoloc_cli.cli.app import app, main
 from geoloc_cli.cli.index import build as build_command
 from geoloc_cli.errors import IndexMissing, NotAPhoto, PhotoNotFound, RunError, UsageError
-from geoloc_cli.records import dumps, loads, to_record
+from geoloc_cli.records import loads, to_record
 
 if TYPE_CHECKING:
     from conftest import SmallTown
@@ -95,7 +96,16 @@ def test_the_answers_are_those_that_the_command_line_prints(
     assert [type(answer) for answer in alone] == [Fix, Fix, Failure]
     assert [timeless(answer.to_dict()) for answer in together] == [printed[0], printed[2]]
     assert len(printed[0]["candidates"]) > 5
-    assert json.loads(dumps(alone[0])) == alone[0].to_dict()
+
+
+def test_a_dictionary_holds_what_a_line_of_json_does() -> None:
+    here, lens = (0.0, 0.0, 0.0), types.Lens("PINHOLE", 640, 480, (500.0, 501.0, 320.0, 240.0))
+    pose = types.Pose(
+        "m", False, (1.0, *here), here, here, None, None, None, None, 40, 0.9, 1.0, None, None, "p3p", lens
+    )
+    fix = told(types.Fix("a.jpg", "ok", "pose", None, None, None, None, 0.9, types.Belief(), pose=pose))
+    assert fix.to_dict() == json.loads(json.dumps(to_record(fix)))
+    assert loads(json.dumps(fix.to_dict())) == types.Fix(**{f.name: getattr(fix, f.name) for f in fields(fix)})
 
 
 def test_a_fix_is_the_noun_of_the_record(locator: Locator, town: SmallTown) -> None:
