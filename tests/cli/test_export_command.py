@@ -1,15 +1,15 @@
-"""`geoloc export` as an installed program: what it takes, where it writes, what it leaves out and says of it."""
+"""`geoloc export` as its user calls it: what it takes, where it writes, what it leaves out and says of it."""
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from program import called
 
 from geoloc_cli.cli.app import main
 from geoloc_cli.errors import UsageError
@@ -28,11 +28,9 @@ ANSWERS = [
 
 def export(*arguments: str, given: bytes = b"", status: int = 0) -> tuple[bytes, str]:
     """Standard output and standard error of a call whose exit status must be the one named."""
-    command = [sys.executable, "-m", "geoloc_cli", "export", *arguments]
-    done = subprocess.run(command, input=given, capture_output=True, check=False)
-    assert done.returncode == status, done.stderr.decode()
-    assert b"Traceback" not in done.stderr
-    return done.stdout, done.stderr.decode()
+    done = called("export", *arguments, given=given)
+    assert done.returncode == status, done.stderr
+    return done.stdout.encode(), done.stderr
 
 
 def lines(*answers: Fix | Failure) -> bytes:

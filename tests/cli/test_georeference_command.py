@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from program import called
 
 from geoloc_cli.engine.local import LocalPool
 from geoloc_cli.geo.earth import enu_from_geodetic, geodetic_from_enu
@@ -26,9 +26,8 @@ if TYPE_CHECKING:
 
 
 def geoloc(*arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([sys.executable, "-m", "geoloc_cli", *arguments], capture_output=True, text=True, check=False)
+    done = called(*arguments)
     assert done.returncode == status, done.stderr
-    assert "Traceback" not in done.stderr
     return done
 
 

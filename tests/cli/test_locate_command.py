@@ -1,4 +1,4 @@
-"""`geoloc locate` as an installed program: what it prints, in what order, and with which exit status."""
+"""`geoloc locate` as its user calls it: what it prints, in what order, and with which exit status."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ import jsonschema
 import pytest
 from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import IFDRational
+from program import called
 
 from geoloc_cli.geo.earth import haversine_m
 from geoloc_cli.records import json_schema
@@ -28,13 +29,11 @@ if TYPE_CHECKING:
 PROGRAM = [sys.executable, "-m", "geoloc_cli"]
 
 
-def locate(*arguments: str, given: bytes | None = None, status: int = 0) -> str:
+def locate(*arguments: str, given: bytes = b"", status: int = 0) -> str:
     """Standard output of `geoloc locate`, whose exit status must be the one named."""
-    command = [*PROGRAM, "locate", *arguments, "--workers", "1"]
-    done = subprocess.run(command, input=given, capture_output=True, check=False)
-    assert done.returncode == status, done.stderr.decode()
-    assert b"Traceback" not in done.stderr
-    return done.stdout.decode()
+    done = called("locate", *arguments, "--workers", "1", given=given)
+    assert done.returncode == status, done.stderr
+    return done.stdout
 
 
 def records(text: str) -> list[dict[str, Any]]:
@@ -258,12 +257,11 @@ def test_the_cache_changes_no_answer(town: SmallTown, tmp_path: Path) -> None:
 )
 def test_exit_status_and_sentence(town: SmallTown, arguments: list[str], status: int, sentence: str) -> None:
     known = {"index": town.index, "folder": str(town.folder), "query": town.queries[0].path}
-    command = [*PROGRAM, "locate", *(argument.format(**known) for argument in arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = ["locate", *(argument.format(**known) for argument in arguments)]
+    done = called(*command)
     assert done.returncode == status
     assert sentence in done.stderr + done.stdout
-    assert "Traceback" not in done.stderr
     if status == 3:
         for format in ("table", "json", "geojson"):
-            refused = subprocess.run([*command, "--format", format], capture_output=True, text=True, check=False)
+            refused = called(*command, "--format", format)
             assert (refused.returncode, refused.stdout) == (3, "")

@@ -1,4 +1,4 @@
-"""`geoloc map build`, `import`, `info` and `export` as an installed program: what they write, and how they refuse."""
+"""`geoloc map build`, `import`, `info` and `export` as their user calls them: what they write, and how they refuse."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import json
 import math
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pycolmap
 import pytest
+from program import called
 from typer.testing import CliRunner
 
 from geoloc_cli.cli.app import app
@@ -33,9 +33,7 @@ if TYPE_CHECKING:
 
 
 def geoloc(*arguments: str | Path, status: int = 0) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "geoloc_cli", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert "Traceback" not in done.stderr
+    done = called(*arguments)
     assert done.returncode == status, done.stderr
     return done
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from program import called
 
 from geoloc_cli.index.reader import Index
 from geoloc_cli.maps.folder import index_of, read_manifest
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 
 
 def geoloc(*arguments: str | Path, status: int = 0) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "geoloc_cli", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert "Traceback" not in done.stderr
+    done = called(*arguments)
     assert done.returncode == status, done.stderr
     return done
 

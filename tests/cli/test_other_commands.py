@@ -1,14 +1,13 @@
-"""`geoloc inspect`, `demo`, `schema`, `backends` and the program itself, as installed."""
+"""`geoloc inspect`, `demo`, `schema`, `backends` and the program itself, as their user calls them."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from program import called
 
 from geoloc_cli import __version__
 from geoloc_cli.cli.table import length, printable
@@ -19,10 +18,8 @@ if TYPE_CHECKING:
 
 
 def geoloc(*arguments: str, status: int = 0) -> str:
-    command = [sys.executable, "-m", "geoloc_cli", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = called(*arguments)
     assert done.returncode == status, done.stderr
-    assert "Traceback" not in done.stderr
     return done.stdout
 
 

@@ -1,23 +1,18 @@
-"""`geoloc prior`, as installed."""
+"""`geoloc prior`, as its user calls it."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from typing import TYPE_CHECKING
+
+from program import called
 
 if TYPE_CHECKING:
     from conftest import SmallTown
 
 
-def geoloc(*arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "geoloc_cli", "prior", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
 def test_it_answers_for_each_photo_and_says_who_knew_what(town: SmallTown) -> None:
-    done = geoloc(town.photos[0].path, town.queries[0].path, "--prior", "exif", "--workers", "1", "--quiet")
+    done = called("prior", town.photos[0].path, town.queries[0].path, "--prior", "exif", "--workers", "1", "--quiet")
     assert done.returncode == 0, done.stderr
     placed, bare = (json.loads(line) for line in done.stdout.splitlines())
     assert (placed["status"], placed["stage"], placed["priors"][0]["name"]) == ("ok", "prior", "exif")
@@ -28,9 +23,9 @@ def test_it_answers_for_each_photo_and_says_who_knew_what(town: SmallTown) -> No
 
 
 def test_a_missing_file_is_a_line_and_a_call_without_priors_is_refused(town: SmallTown) -> None:
-    lost = geoloc("missing.jpg", "--prior", "exif", "--quiet")
+    lost = called("prior", "missing.jpg", "--prior", "exif", "--quiet")
     assert lost.returncode == 1
     assert json.loads(lost.stdout)["status"] == "error"
-    none = geoloc(town.queries[0].path)
+    none = called("prior", town.queries[0].path)
     assert none.returncode == 2
     assert "give --prior NAME" in none.stderr

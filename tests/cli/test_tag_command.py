@@ -1,13 +1,12 @@
-"""`geoloc tag` and `geoloc scrub`, as installed."""
+"""`geoloc tag` and `geoloc scrub`, as their user calls them."""
 
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 from PIL import Image
+from program import called
 
 from geoloc_cli.photos.exif import read_photo
 from geoloc_cli.records import dumps
@@ -15,10 +14,8 @@ from geoloc_cli.types import Belief, Component, Failure, Fix
 
 
 def geoloc(*arguments: str, cwd: Path, status: int = 0, stdin: str = "") -> tuple[str, str]:
-    command = [sys.executable, "-m", "geoloc_cli", *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd, input=stdin)
+    done = called(*arguments, given=stdin, cwd=cwd)
     assert done.returncode == status, done.stderr
-    assert "Traceback" not in done.stderr
     return done.stdout, done.stderr
 
 
