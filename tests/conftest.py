@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
 from geoloc_cli import store
 from geoloc_cli.engine.local import LocalPool
 from geoloc_cli.pipeline.build import build_index
 from geoloc_cli.testing.demo import OTHER_TOWN_AT, TOWN_AT, query_cameras, street_cameras
-from geoloc_cli.testing.photos import Noise, TruePhoto, write_photos
+from geoloc_cli.testing.photos import Noise, TruePhoto, write_photos, write_truth
+from geoloc_cli.testing.render import CameraPose
 from geoloc_cli.testing.town import Town
 
 REAL_DATA = Path(os.environ.get("GEOLOC_TEST_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
@@ -28,10 +33,35 @@ def realdata() -> Path:
 
 
 @pytest.fixture(scope="session")
-def described(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A cache of features that all workers share: the real photographs stand in several tests, described once."""
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this run that all workers have in common."""
     base = tmp_path_factory.getbasetemp()
-    return str((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "described")
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+Once = Callable[[str, Callable[[Path], None]], Path]
+
+
+@pytest.fixture(scope="session")
+def once(shared: Path) -> Once:
+    """Name and maker -> a folder that the maker fills for all workers: whoever comes first, while the others wait."""
+
+    def made(name: str, make: Callable[[Path], None]) -> Path:
+        folder, finished = shared / name, shared / f"{name}.finished"
+        with FileLock(shared / f"{name}.lock"):
+            if not finished.exists():
+                folder.mkdir()
+                make(folder)
+                finished.touch()
+        return folder
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def described(shared: Path) -> str:
+    """A cache of features that all workers share: the real photographs stand in several tests, described once."""
+    return str(shared / "described")
 
 
 @pytest.fixture(autouse=True)
@@ -48,22 +78,27 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest
 
 @dataclass(frozen=True)
 class SmallTown:
-    """One rendered street, indexed: `photos/`, `queries/`, `elsewhere/` and `index/` in `folder`."""
+    """One rendered street, indexed: `photos/`, `queries/`, `elsewhere/` in `folder`, and the index of the photos."""
 
     folder: Path
+    index: str
     photos: list[TruePhoto]
     queries: list[TruePhoto]
     strangers: list[TruePhoto]
 
-    @property
-    def index(self) -> str:
-        return str(self.folder / "index")
-
 
 @pytest.fixture(scope="session")
-def town(tmp_path_factory: pytest.TempPathFactory) -> SmallTown:
+def town(once: Once, tmp_path_factory: pytest.TempPathFactory) -> SmallTown:
     """Fourteen photos along a street, three held-out views of it, and two of another town; not to be changed."""
-    folder = tmp_path_factory.mktemp("town")
+    folder = once("town", _make_town)
+    # One of each worker's own, which no other opens while it is copied.
+    index = tmp_path_factory.mktemp("town") / "index"
+    shutil.copytree(folder / "index", index)
+    photos, queries, strangers = (_read_truth(folder / f"{name}.json") for name in ("photos", "queries", "strangers"))
+    return SmallTown(folder, str(index), photos, queries, strangers)
+
+
+def _make_town(folder: Path) -> None:
     made = Town(0, *TOWN_AT)
     rng = np.random.default_rng(0)
     walk = street_cameras(made, rng)[4:18]
@@ -81,5 +116,14 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> SmallTown:
     strangers = write_photos(
         other, query_cameras(other, 2, rng), folder / "elsewhere", seed=2, with_position=False, prefix="stranger"
     )
+    for name, truth in (("photos", photos), ("queries", queries), ("strangers", strangers)):
+        write_truth(truth, folder / f"{name}.json")
     build_index(folder / "index", [photo.path for photo in photos], parallel_map=LocalPool(1))
-    return SmallTown(folder, photos, queries, strangers)
+
+
+def _read_truth(file: Path) -> list[TruePhoto]:
+    """What `write_truth` wrote."""
+    rows = json.loads(file.read_text())
+    for row in rows:
+        row["pose"]["center_in_enu"] = tuple(row["pose"]["center_in_enu"])
+    return [TruePhoto(**{**row, "pose": CameraPose(**row["pose"])}) for row in rows]

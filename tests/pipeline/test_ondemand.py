@@ -116,13 +116,15 @@ def test_a_stranger_gets_neither_a_place_nor_a_map(town: SmallTown) -> None:
 
 @pytest.mark.realdata
 @pytest.mark.timeout(240)
-def test_aerial_photos_are_posed_without_a_map_as_well_as_their_receivers_say(realdata: Path, tmp_path: Path) -> None:
+def test_aerial_photos_are_posed_without_a_map_as_well_as_their_receivers_say(
+    realdata: Path, tmp_path: Path, described: str
+) -> None:
     split = json.loads((realdata / "splits.json").read_text())["seneca"]
     folder = realdata / split["photos"]
     photos = sorted(path for path in folder.iterdir() if path.name not in split["queries"])
-    # A part of the flight, and the queries that were taken within it.
-    build_index(tmp_path / "index", [str(path) for path in photos[56:80]], parallel_map=LocalPool(2))
-    names = {path.name for path in photos[60:76]}
+    # A part of the flight that other tests describe too, and the queries that were taken within it.
+    build_index(tmp_path / "index", [str(path) for path in photos[4:28]], parallel_map=LocalPool(1), cache=described)
+    names = {path.name for path in photos[8:24]}
     queries = [str(folder / q) for q in split["queries"] if min(names) < q < max(names)]
     fixes = posed(tmp_path / "index", queries)
     errors, inside = [], []
@@ -136,7 +138,6 @@ def test_aerial_photos_are_posed_without_a_map_as_well_as_their_receivers_say(re
             continue
         errors.append(float(haversine_m(fix.lat, fix.lon, place.lat, place.lon)))
         inside.append(errors[-1] <= fix.radius_m)
-    # One of the four lies where the flight turns, and shares a corner with the photos of the part.
-    assert len(errors) >= 3
+    assert len(errors) == len(queries) == 4
     assert np.median(errors) < 4.0
     assert sum(inside) >= len(errors) - 1

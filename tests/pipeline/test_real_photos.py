@@ -27,7 +27,7 @@ def photos_and_queries(data: Path, name: str) -> tuple[list[str], list[str]]:
 
 
 def located(index: Path, paths: list[str], cache: str) -> list[Fix]:
-    answers = list(locate_photos(index, paths, LocateOptions(), LocalPool(2), cache=cache))
+    answers = list(locate_photos(index, paths, LocateOptions(), LocalPool(1), cache=cache))
     assert all(isinstance(answer, Fix) for answer in answers)
     return [answer for answer in answers if isinstance(answer, Fix)]
 
@@ -48,7 +48,7 @@ def test_held_out_photos_are_found_and_strangers_are_not(
     # The first third of the flight: the whole of it and its 33 queries are the work of `scripts/evaluate_real.py`.
     photos = photos[:45]
     queries = [query for query in queries if query < photos[-1]]
-    report = build_index(tmp_path / "index", photos, parallel_map=LocalPool(2), cache=described)
+    report = build_index(tmp_path / "index", photos, parallel_map=LocalPool(1), cache=described)
     assert (report.added, report.left_out) == (len(photos), ())
     fixes = located(tmp_path / "index", queries, described)
     assert [fix.status for fix in fixes] == ["ok"] * len(queries)

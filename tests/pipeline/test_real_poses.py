@@ -42,8 +42,8 @@ def test_a_fountain_is_posed_to_millimetres(
     override = CameraOverride(camera=parse_camera(lens)) if known else None
     photos = sorted(str(path) for path in (folder / "photos").glob("*.jpg") if path.name not in queries)
     at = tmp_path / "map"
-    build_index(index_of(at), photos, parallel_map=LocalPool(2), camera=override, placed=False, cache=described)
-    report = build_map(at, LocalPool(2))
+    build_index(index_of(at), photos, parallel_map=LocalPool(1), camera=override, placed=False, cache=described)
+    report = build_map(at, LocalPool(1))
     assert report.registered == (len(photos),)
     images = open_map(at)[0].model.images
     scale, turn, shift = umeyama(
@@ -53,7 +53,7 @@ def test_a_fountain_is_posed_to_millimetres(
     paths = [str(folder / "photos" / query) for query in queries]
     places, turns = [], []
     stage = stage_spec(str(at), override)
-    for fix in locate_photos(index_of(at), paths, LocateOptions(), LocalPool(2), pose=stage, cache=described):
+    for fix in locate_photos(index_of(at), paths, LocateOptions(), LocalPool(1), pose=stage, cache=described):
         assert isinstance(fix, Fix)
         assert fix.pose is not None, fix.reason
         true = said[Path(fix.photo).name]

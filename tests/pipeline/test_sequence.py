@@ -316,7 +316,7 @@ def test_real_photographs_in_a_row_are_placed_no_worse(realdata: Path, tmp_path:
     """Lund: the odd photographs are the index, the even ones the way, one of which is made to show nothing."""
     photos = sorted((realdata / "lund" / "photos").glob("*.jpg"))[:27]  # the last three stood still
     index = str(tmp_path / "index")
-    build_index(index, [str(path) for path in photos[::2]], parallel_map=LocalPool(2), cache=described)
+    build_index(index, [str(path) for path in photos[::2]], parallel_map=LocalPool(1), cache=described)
     asked = [str(path) for path in photos[1::2]]
     blank = tmp_path / Path(asked[6]).name
     Image.new("RGB", (1024, 768), (140, 140, 140)).save(blank)
@@ -326,7 +326,7 @@ def test_real_photographs_in_a_row_are_placed_no_worse(realdata: Path, tmp_path:
 
     def run(**options: Any) -> list[Answer]:
         return list(
-            locate_photos(index, parallel_map=LocalPool(2), options=LocateOptions(), cache=described, **options)
+            locate_photos(index, parallel_map=LocalPool(1), options=LocateOptions(), cache=described, **options)
         )
 
     before = fixes_of(run(paths=asked))
