@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import typer.main
+from program import called
 
 from geoloc_cli.cli.app import app
 from geoloc_cli.cli.config import settable
@@ -106,13 +105,7 @@ def test_a_secret_is_never_shown() -> None:
 
 
 def geoloc(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "geoloc_cli", *arguments],
-        capture_output=True,
-        text=True,
-        env={**os.environ, **environment},
-        check=False,
-    )
+    return called(*arguments, environment=environment)
 
 
 def test_the_program_takes_its_settings_and_a_flag_wins(tmp_path: Path) -> None:

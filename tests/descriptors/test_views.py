@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import json
 import subprocess
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from program import called
 
 from geoloc_cli.descriptors.cached import CachedDescriptor
 from geoloc_cli.descriptors.onnx_network import OnnxDescriptor, OnnxOptions
@@ -182,8 +182,7 @@ def test_the_command_takes_them(town: SmallTown, tmp_path: Path) -> None:
     photos, index = [photo.path for photo in town.photos[:3]], str(tmp_path / "index")
 
     def built(*options: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "geoloc_cli", "index", "build", *photos, "--index", index, "--workers", "1"]
-        return subprocess.run([*command, *options], capture_output=True, text=True, check=False)
+        return called("index", "build", *photos, "--index", index, "--workers", "1", *options)
 
     refused = built("--flip")
     assert (refused.returncode, "takes no --scales, and no --flip" in refused.stderr) == (2, True)

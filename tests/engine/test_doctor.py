@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 TORCH = """
 __version__ = "2.13.0"
 class cuda:
@@ -18,6 +20,7 @@ class backends:
     class mps:
         is_available = staticmethod(lambda: False)
 """
+VISION = "__version__ = '0.28.0'\n"
 BROKEN_VISION = "raise RuntimeError('operator torchvision::nms does not exist')\n"
 
 
@@ -32,6 +35,14 @@ def doctor(tmp_path: Path, status: int, **environment: str) -> dict[str, Any]:
     )
     assert done.returncode == status, done.stdout + done.stderr
     return {finding["topic"]: finding for finding in json.loads(done.stdout)}
+
+
+@pytest.fixture
+def light(tmp_path: Path) -> Path:
+    """tmp_path with stand-ins for torch and torchvision, which take seconds to load and are not what is asked after."""
+    (tmp_path / "torch.py").write_text(TORCH)
+    (tmp_path / "torchvision.py").write_text(VISION)
+    return tmp_path
 
 
 def test_a_healthy_machine_has_no_fault(tmp_path: Path) -> None:
@@ -55,10 +66,8 @@ def test_a_torchvision_that_cannot_load_is_recognised(tmp_path: Path) -> None:
     assert found["devices"]["text"] == "cpu in float32, by torch 2.13.0"
 
 
-def test_a_torchvision_that_loads_is_well(tmp_path: Path) -> None:
-    (tmp_path / "torch.py").write_text(TORCH)
-    (tmp_path / "torchvision.py").write_text("__version__ = '0.28.0'\n")
-    assert doctor(tmp_path, 0)["torchvision"]["level"] == "ok"
+def test_a_torchvision_that_loads_is_well(light: Path) -> None:
+    assert doctor(light, 0)["torchvision"]["level"] == "ok"
 
 
 def test_a_torch_that_takes_its_process_down_is_survived(tmp_path: Path) -> None:
@@ -68,21 +77,21 @@ def test_a_torch_that_takes_its_process_down_is_survived(tmp_path: Path) -> None
     assert "reinstall torch" in found["remedy"]
 
 
-def test_two_faiss_at_once(tmp_path: Path) -> None:
-    info = tmp_path / "faiss_gpu_cu12-1.15.1.dist-info"
+def test_two_faiss_at_once(light: Path) -> None:
+    info = light / "faiss_gpu_cu12-1.15.1.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: faiss-gpu-cu12\nVersion: 1.15.1\n")
-    found = doctor(tmp_path, 1)["faiss"]
+    found = doctor(light, 1)["faiss"]
     assert "faiss-cpu and faiss-gpu-cu12 are both installed" in found["text"]
 
 
-def test_another_programs_projections_are_noted(tmp_path: Path) -> None:
-    assert "PROJ_LIB is set to /elsewhere" in doctor(tmp_path, 0, PROJ_LIB="/elsewhere")["proj"]["text"]
+def test_another_programs_projections_are_noted(light: Path) -> None:
+    assert "PROJ_LIB is set to /elsewhere" in doctor(light, 0, PROJ_LIB="/elsewhere")["proj"]["text"]
 
 
-def test_the_cache_is_looked_at(tmp_path: Path) -> None:
-    assert doctor(tmp_path, 0)["cache"]["level"] == "note"
-    (tmp_path / "cache").mkdir()
-    assert doctor(tmp_path, 0, GEOLOC_CACHE=str(tmp_path / "cache"))["cache"]["text"].endswith("/cache, 0 MB")
-    (tmp_path / "file").write_text("")
-    assert doctor(tmp_path, 1, GEOLOC_CACHE=str(tmp_path / "file"))["cache"]["level"] == "fault"
+def test_the_cache_is_looked_at(light: Path) -> None:
+    assert doctor(light, 0)["cache"]["level"] == "note"
+    (light / "cache").mkdir()
+    assert doctor(light, 0, GEOLOC_CACHE=str(light / "cache"))["cache"]["text"].endswith("/cache, 0 MB")
+    (light / "file").write_text("")
+    assert doctor(light, 1, GEOLOC_CACHE=str(light / "file"))["cache"]["level"] == "fault"

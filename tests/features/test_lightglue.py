@@ -6,13 +6,12 @@ import functools
 import importlib
 import importlib.util
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from program import called
 
 from geoloc_cli.errors import MissingExtra, UsageError, WeightsMismatch, WeightsMissing
 from geoloc_cli.features.lightglue import FILES, LightGlueMatcher, LightGlueOptions
@@ -194,10 +193,8 @@ def test_nothing_matches_nothing_and_other_descriptors_are_refused(tmp_path: Pat
 def test_locate_takes_it_by_the_features_of_the_index(town: SmallTown, tmp_path: Path) -> None:
     path = random_weights(tmp_path / "sift_lightglue.pth", "sift")
     text = f"lightglue?weights={path}&max_keypoints=64"
-    command = [sys.executable, "-m", "geoloc_cli", "locate", town.queries[0].path, "--index", town.index]
-    done = subprocess.run(
-        [*command, "--matcher", text, "--top-k", "2", "--workers", "1"], capture_output=True, text=True, check=False
-    )
+    asked = ("--matcher", text, "--top-k", "2", "--workers", "1")
+    done = called("locate", town.queries[0].path, "--index", town.index, *asked)
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout)
     # Random weights match nothing with any likelihood, and say so.

@@ -8,13 +8,12 @@ from __future__ import annotations
 import importlib.util
 import json
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from program import called
 
 from geoloc_cli.engine.local import LocalPool
 from geoloc_cli.errors import UsageError
@@ -177,10 +176,8 @@ def test_the_command_fails_for_a_photo_that_could_not_be_compared_and_goes_on(
     for path in walk[1:]:
         Path(path).unlink()
     stranger, query = town.strangers[0].path, str(tmp_path / "query.jpg")
-    command = [sys.executable, "-m", "geoloc_cli", "locate", stranger, query]
-    command += ["--index", str(index_of(tmp_path / "map")), "--matcher", loftr, "--workers", "1", "--format", "jsonl"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert "Traceback" not in done.stderr
+    index = index_of(tmp_path / "map")
+    done = called("locate", stranger, query, "--index", index, "--matcher", loftr, "--workers", "1")
     assert done.returncode == 1, done.stderr
     failed, found = (from_record(json.loads(line)) for line in done.stdout.splitlines())
     assert isinstance(failed, Failure)

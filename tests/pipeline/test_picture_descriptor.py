@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from program import called
 
 from geoloc_cli.engine.local import LocalPool
 from geoloc_cli.geo.earth import haversine_m
@@ -81,23 +82,27 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def geoloc(package: Path | None, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    paths = [str(package)] if package else []
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([*paths, *filter(None, [os.environ.get("PYTHONPATH")])])}
-    command = [sys.executable, "-m", "geoloc_cli", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    """The program with the package in its path, or without."""
+    with pytest.MonkeyPatch.context() as patched:
+        if package:
+            patched.syspath_prepend(str(package))
+        return called(*arguments, "--workers", "1")
 
 
 @pytest.fixture(scope="module")
 def index(package: Path, town: SmallTown, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built by two workers, each of which finds the package by itself."""
     folder = tmp_path_factory.mktemp("thumbnails") / "index"
-    wanted = ("--descriptor", "thumbnails?side=12", "--workers", "1", "--quiet")
-    built = geoloc(package, "index", "build", town.folder / "photos", "--index", folder, *wanted)
+    paths = os.pathsep.join([str(package), *filter(None, [os.environ.get("PYTHONPATH")])])
+    command = [sys.executable, "-m", "geoloc_cli", "index", "build", str(town.folder / "photos")]
+    command += ["--index", str(folder), "--descriptor", "thumbnails?side=12", "--workers", "2", "--quiet"]
+    built = subprocess.run(command, env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
     return folder
 
 
 def fixes(package: Path, town: SmallTown, index: Path) -> list[dict[str, Any]]:
-    asked = geoloc(package, "locate", town.folder / "queries", "--index", index, "--format", "jsonl", "--workers", "1")
+    asked = geoloc(package, "locate", town.folder / "queries", "--index", index, "--format", "jsonl")
     assert asked.returncode == 0, asked.stderr
     return [json.loads(line) for line in asked.stdout.splitlines()]
 
@@ -117,7 +122,7 @@ def test_an_index_holds_its_vectors_and_finds_by_them(package: Path, town: Small
 
 def test_fewer_numbers_are_learned_from_the_photos(package: Path, town: SmallTown, tmp_path: Path) -> None:
     folder = tmp_path / "index"
-    wanted = ("--descriptor", "thumbnails", "--dim", "4", "--workers", "1", "--cache", tmp_path / "cache")
+    wanted = ("--descriptor", "thumbnails", "--dim", "4", "--cache", tmp_path / "cache")
     built = geoloc(package, "index", "build", town.folder / "photos", "--index", folder, *wanted)
     assert built.returncode == 0, built.stderr
     with Index.open(folder) as reader:
@@ -180,6 +185,6 @@ def test_an_index_from_before_looks_is_read_and_grows(town: SmallTown, tmp_path:
     database.close()
     with Index.open(index) as reader:
         assert all(reader.local(int(row)).look is None for row in reader.gathered().row_ids)
-    command = ("index", "add", town.folder / "photos", "--index", index, "--workers", "1")
+    command = ("index", "add", town.folder / "photos", "--index", index)
     assert "14 unchanged" in geoloc(None, *command).stderr
     assert verify(index).faults == ()

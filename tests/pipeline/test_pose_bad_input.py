@@ -5,10 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import math
-import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from PIL import ExifTags, Image
-from typer.testing import CliRunner
+from program import called
 
-from geoloc_cli.cli.app import app
 from geoloc_cli.features.local import LocalFeatures
 from geoloc_cli.features.match import MutualNearest, MutualNearestOptions
 from geoloc_cli.geo.earth import haversine_m
@@ -48,21 +45,14 @@ CHANGES = {
 
 
 def geoloc(*arguments: str | Path, status: int = 0) -> subprocess.CompletedProcess[str]:
-    """The installed program."""
-    command = [sys.executable, "-m", "geoloc_cli", *map(str, arguments)]
-    # One core: where several tests share a machine, the threads of BLAS wait for one another.
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    assert "Traceback" not in done.stderr
+    done = called(*arguments)
     assert done.returncode == status, done.stderr
     return done
 
 
 def here(*arguments: str | Path) -> str:
-    """The same commands in this process, which need not start: what they print."""
-    done = CliRunner().invoke(app, [*map(str, arguments)])
-    assert done.exit_code == 0, done.output
-    return done.stdout
+    """What a call that goes well prints."""
+    return geoloc(*arguments).stdout
 
 
 def write_poses(file: Path, photos: Sequence[TruePhoto], more: Iterable[tuple[str, TruePhoto]] = ()) -> Path:

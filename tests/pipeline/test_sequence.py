@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +13,7 @@ import jsonschema
 import numpy as np
 import pytest
 from PIL import ExifTags, Image
+from program import called
 
 from geoloc_cli.engine.local import LocalPool
 from geoloc_cli.geo.earth import destination, haversine_m
@@ -289,8 +288,7 @@ def test_a_walk_with_a_blank_frame_and_one_of_another_town(walk: Walk) -> None:
 
 def test_the_command_answers_in_the_order_of_the_call(walk: Walk, tmp_path: Path) -> None:
     def run(*arguments: str, status: int) -> str:
-        command = [sys.executable, "-m", "geoloc_cli", "locate", *arguments, "--index", walk.index, "--workers", "1"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = called("locate", *arguments, "--index", walk.index, "--workers", "1")
         assert done.returncode == status, done.stderr
         return done.stdout if status < 2 else done.stderr
 

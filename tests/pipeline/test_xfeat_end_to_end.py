@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from program import called
 
 from geoloc_cli.maps.folder import open_map, read_manifest
 from geoloc_cli.maps.similarity import umeyama
@@ -32,8 +31,7 @@ def weights(realdata: Path) -> Path:
 
 
 def geoloc(*arguments: str | Path) -> list[dict[str, Any]]:
-    command = [sys.executable, "-m", "geoloc_cli", *map(str, arguments), "--workers", "1", "--quiet"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = called(*arguments, "--workers", "1", "--quiet")
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines() if line.startswith('{"')]
 

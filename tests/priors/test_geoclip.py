@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from PIL import Image
+from program import called
 
 from geoloc_cli.contracts import BatchPrior
 from geoloc_cli.errors import MissingExtra, PhotoNotFound, UsageError, WeightsMissing
@@ -239,9 +240,8 @@ def test_the_program_asks_it(town: SmallTown, options: GeoClipOptions, tmp_path:
     Image.fromarray(picture(140, 100)).save(tmp_path / "photo.png")
     keys = ("weights", "gallery", *SHAPE)
     prior = "geoclip?" + "&".join(f"{key}={getattr(options, key)}" for key in keys)
-    command = [sys.executable, "-m", "geoloc_cli", "locate", str(tmp_path / "photo.png"), "--index", town.index]
-    command += ["--prior", prior, "--cache", options.cache, "--workers", "1", "--quiet"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    asked = ("--prior", prior, "--cache", options.cache, "--workers", "1", "--quiet")
+    done = called("locate", tmp_path / "photo.png", "--index", town.index, *asked)
     assert (done.returncode, done.stderr) == (0, "")
     record = json.loads(done.stdout)
     assert (record["status"], record["stage"]) == ("ok", "prior")
