@@ -15,7 +15,9 @@ from filelock import FileLock
 
 from geoloc_cli import store
 from geoloc_cli.engine.local import LocalPool
+from geoloc_cli.maps.folder import index_of
 from geoloc_cli.pipeline.build import build_index
+from geoloc_cli.pipeline.map import build_map
 from geoloc_cli.testing.demo import OTHER_TOWN_AT, TOWN_AT, query_cameras, street_cameras
 from geoloc_cli.testing.photos import Noise, TruePhoto, write_photos, write_truth
 from geoloc_cli.testing.render import CameraPose
@@ -119,6 +121,20 @@ def _make_town(folder: Path) -> None:
     for name, truth in (("photos", photos), ("queries", queries), ("strangers", strangers)):
         write_truth(truth, folder / f"{name}.json")
     build_index(folder / "index", [photo.path for photo in photos], parallel_map=LocalPool(1))
+
+
+@pytest.fixture(scope="session")
+def mapped(once: Once, town: SmallTown, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A map of the town's photos by the usual options, and what was told meanwhile; not to be changed."""
+
+    def make(folder: Path) -> None:
+        told: list[tuple[str, int]] = []
+        shutil.copytree(town.index, index_of(folder / "map"))
+        build_map(folder / "map", LocalPool(1), tell=lambda stage, done: told.append((stage, done)))
+        (folder / "map" / "told.json").write_text(json.dumps(told))
+
+    # Each worker has its own, as of the town's index.
+    return Path(shutil.copytree(once("mapped", make) / "map", tmp_path_factory.mktemp("mapped") / "map"))
 
 
 def _read_truth(file: Path) -> list[TruePhoto]:

@@ -12,10 +12,8 @@ import numpy as np
 import pytest
 from program import called
 
-from geoloc_cli.engine.local import LocalPool
 from geoloc_cli.geo.earth import enu_from_geodetic, geodetic_from_enu
-from geoloc_cli.maps.folder import index_of, open_map, read_manifest
-from geoloc_cli.pipeline.map import build_map
+from geoloc_cli.maps.folder import open_map, read_manifest
 from geoloc_cli.testing.demo import TOWN_AT
 from geoloc_cli.testing.photos import TruePhoto
 from geoloc_cli.testing.render import render
@@ -31,18 +29,9 @@ def geoloc(*arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]
     return done
 
 
-@pytest.fixture(scope="module")
-def built(town: SmallTown, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("georeferenced") / "map"
-    folder.mkdir()
-    shutil.copytree(town.index, index_of(folder))
-    build_map(folder, LocalPool(1))
-    return folder
-
-
 @pytest.fixture
-def folder(built: Path, tmp_path: Path) -> Path:
-    shutil.copytree(built, tmp_path / "map")
+def folder(mapped: Path, tmp_path: Path) -> Path:
+    shutil.copytree(mapped, tmp_path / "map")
     return tmp_path / "map"
 
 

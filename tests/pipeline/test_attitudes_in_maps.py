@@ -20,7 +20,7 @@ from geoloc_cli.pipeline.batch import locate_photos
 from geoloc_cli.pipeline.build import build_index
 from geoloc_cli.pipeline.georeference import in_order
 from geoloc_cli.pipeline.locate import LocateOptions
-from geoloc_cli.pipeline.map import build_map
+from geoloc_cli.pipeline.map import MapOptions, build_map
 from geoloc_cli.pipeline.placing import placed
 from geoloc_cli.pipeline.posing import stage_spec
 from geoloc_cli.testing.demo import TOWN_AT, query_cameras, street_cameras
@@ -81,7 +81,7 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> LeaningStreet:
     ]
     index = index_of(folder / "map")
     build_index(index, [photo.path for photo in photos], parallel_map=LocalPool(1))
-    build_map(folder / "map", LocalPool(1))
+    build_map(folder / "map", LocalPool(1), MapOptions(alike=4, near=4))
     paths, stage = [query.path for query in queries], stage_spec(str(folder / "map"), None)
     answers = list(locate_photos(index, paths, LocateOptions(), LocalPool(1), pose=stage))
     return LeaningStreet(folder, queries, [answer for answer in answers if isinstance(answer, Fix)])

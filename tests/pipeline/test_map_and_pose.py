@@ -19,7 +19,7 @@ from geoloc_cli.pipeline.batch import locate_photos
 from geoloc_cli.pipeline.build import build_index
 from geoloc_cli.pipeline.hiding import Hiding
 from geoloc_cli.pipeline.locate import LocateOptions
-from geoloc_cli.pipeline.map import MapReport, build_map
+from geoloc_cli.pipeline.map import MapOptions, MapReport, build_map
 from geoloc_cli.pipeline.posing import PoseStage, map_of, stage_spec
 from geoloc_cli.testing.demo import TOWN_AT, query_cameras, street_cameras
 from geoloc_cli.testing.photos import TruePhoto, write_photos
@@ -51,7 +51,8 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> MappedStreet:
     photos = write_photos(made, walk, folder / "photos")
     queries = write_photos(made, views, folder / "queries", seed=1, with_position=False, prefix="query")
     build_index(index_of(folder / "map"), [photo.path for photo in photos], parallel_map=LocalPool(1))
-    report = build_map(folder / "map", LocalPool(1))
+    # Along a street, pairs beyond these share nothing, and each that does not takes a tenth of a second.
+    report = build_map(folder / "map", LocalPool(1), MapOptions(alike=4, near=4))
     return MappedStreet(folder, photos, queries, report)
 
 
