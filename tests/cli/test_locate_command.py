@@ -36,6 +36,17 @@ def locate(*arguments: str, given: bytes = b"", status: int = 0) -> str:
     return done.stdout
 
 
+@pytest.fixture(autouse=True)
+def _described_once(monkeypatch: pytest.MonkeyPatch, described: str) -> None:
+    """Each picture of the town is described once for all calls within this process."""
+    monkeypatch.setenv("GEOLOC_LOCATE_CACHE", described)
+
+
+@pytest.fixture
+def undescribed(monkeypatch: pytest.MonkeyPatch, _described_once: None) -> None:
+    monkeypatch.delenv("GEOLOC_LOCATE_CACHE")
+
+
 def records(text: str) -> list[dict[str, Any]]:
     found = [json.loads(line) for line in text.splitlines()]
     for record in found:
@@ -114,6 +125,7 @@ def test_explain_lists_every_candidate_with_its_evidence(town: SmallTown) -> Non
     assert scores == sorted(scores, reverse=True)
 
 
+@pytest.mark.usefixtures("undescribed")
 def test_two_workers_answer_as_one_does(town: SmallTown) -> None:
     paths = [photo.path for photo in (*town.queries, *town.strangers)]
     alone = records(locate(*paths, "--index", town.index))
@@ -181,6 +193,7 @@ def test_resume_does_nothing_twice_and_survives_a_torn_line(town: SmallTown, tmp
     assert kept.read_text() == "something else\n"
 
 
+@pytest.mark.usefixtures("undescribed")
 def test_an_interruption_keeps_what_is_done_and_resume_finishes(town: SmallTown, tmp_path: Path) -> None:
     paths = []
     for i in range(24):
@@ -206,6 +219,7 @@ def test_an_interruption_keeps_what_is_done_and_resume_finishes(town: SmallTown,
     assert [record["photo"] for record in finished] == paths
 
 
+@pytest.mark.usefixtures("undescribed")
 def test_a_reader_that_has_enough_gets_no_traceback(town: SmallTown) -> None:
     command = [*PROGRAM, "locate", *[photo.path for photo in town.photos], "--index", town.index, "--workers", "1"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -234,6 +248,7 @@ def test_an_upright_copy_and_its_rotated_original_are_one_photo(town: SmallTown,
         assert {**other, "photo": "", "sha256": ""} == {**found[0], "photo": "", "sha256": ""}
 
 
+@pytest.mark.usefixtures("undescribed")
 def test_the_cache_changes_no_answer(town: SmallTown, tmp_path: Path) -> None:
     paths = [photo.path for photo in (*town.queries, *town.strangers)]
     plain = timeless(records(locate(*paths, "--index", town.index)))
