@@ -158,7 +158,7 @@ def test_an_interrupted_build_keeps_what_is_done_and_is_finished(town: SmallTown
     assert "no; run the same" in geoloc("index", "info", str(index)).stdout
     refused = geoloc("locate", town.queries[0].path, "--index", str(index), status=3)
     assert "was never finished; run the same `geoloc index build` again" in refused.stderr
-    done = geoloc("index", "build", str(photos), "--index", str(index), "--workers", "2")
+    done = geoloc("index", "build", str(photos), "--index", str(index), "--workers", "1")
     assert f"({48 - verdict['photos']} added, 0 replaced, {verdict['photos']} unchanged)" in done.stderr
     assert json.loads(geoloc("index", "verify", str(index), "--json").stdout)["undescribed"] == 0
 

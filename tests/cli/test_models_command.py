@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from program import called
 
 from geoloc_cli.models.catalogue import built_in
 
@@ -34,6 +36,12 @@ class Shell:
         }
 
     def __call__(self, *arguments: str, status: int = 0) -> tuple[str, str]:
+        done = called("models", *arguments, environment=self.environment)
+        assert done.returncode == status, done.stderr
+        return done.stdout, done.stderr
+
+    def started(self, *arguments: str, status: int = 0) -> tuple[str, str]:
+        """In a process of its own: the hub's library reads its address when it is imported."""
         command = [sys.executable, "-m", "geoloc_cli", "models", *arguments]
         done = subprocess.run(command, capture_output=True, text=True, check=False, env=self.environment)
         assert done.returncode == status, done.stderr
@@ -48,7 +56,13 @@ class Shell:
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> Shell:
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shell:
+    if importlib.util.find_spec("huggingface_hub"):
+        import huggingface_hub.constants as constants
+
+        # What the library reads from the environment once, and what going offline sets there.
+        monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub" / "hub"))
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     return Shell(tmp_path)
 
 
@@ -135,17 +149,18 @@ def hub() -> Iterator[str]:
 def test_a_pull_from_the_hub_and_what_it_says(shell: Shell, hub: str) -> None:
     pytest.importorskip("huggingface_hub", reason="needs huggingface_hub")
     shell.environment["HF_ENDPOINT"] = hub
-    out, error = shell("pull", "metaclip2-huge")
+    out, error = shell.started("pull", "metaclip2-huge")
     assert out == ""
     assert "metaclip2-huge: pulled, " in error
     assert "nobody vouches for it" in error
     assert "read it before commercial use" in error
-    path = shell("path", "metaclip2-huge")[0].strip()
+    path = shell.started("path", "metaclip2-huge")[0].strip()
     assert Path(path).read_bytes() == b"abcd"
-    assert "recorded" in shell("verify", "metaclip2-huge")[0]
+    assert "recorded" in shell.started("verify", "metaclip2-huge")[0]
     # Of this one the hash is known, and it is not of these four bytes.
     assert (
-        "What the hub sends is not the file of the model 'dinov2-small'" in shell("pull", "dinov2-small", status=4)[1]
+        "What the hub sends is not the file of the model 'dinov2-small'"
+        in shell.started("pull", "dinov2-small", status=4)[1]
     )
 
 
