@@ -62,7 +62,7 @@ def once(shared: Path) -> Once:
 
 @pytest.fixture(scope="session")
 def described(shared: Path) -> str:
-    """A cache of features that all workers share: the real photographs stand in several tests, described once."""
+    """A cache of features that all workers share: real photographs and the town's are described once for all tests."""
     return str(shared / "described")
 
 
@@ -90,9 +90,9 @@ class SmallTown:
 
 
 @pytest.fixture(scope="session")
-def town(once: Once, tmp_path_factory: pytest.TempPathFactory) -> SmallTown:
+def town(once: Once, described: str, tmp_path_factory: pytest.TempPathFactory) -> SmallTown:
     """Fourteen photos along a street, three held-out views of it, and two of another town; not to be changed."""
-    folder = once("town", _make_town)
+    folder = once("town", lambda folder: _make_town(folder, described))
     # One of each worker's own, which no other opens while it is copied.
     index = tmp_path_factory.mktemp("town") / "index"
     shutil.copytree(folder / "index", index)
@@ -100,7 +100,7 @@ def town(once: Once, tmp_path_factory: pytest.TempPathFactory) -> SmallTown:
     return SmallTown(folder, str(index), photos, queries, strangers)
 
 
-def _make_town(folder: Path) -> None:
+def _make_town(folder: Path, described: str) -> None:
     made = Town(0, *TOWN_AT)
     rng = np.random.default_rng(0)
     walk = street_cameras(made, rng)[4:18]
@@ -120,7 +120,7 @@ def _make_town(folder: Path) -> None:
     )
     for name, truth in (("photos", photos), ("queries", queries), ("strangers", strangers)):
         write_truth(truth, folder / f"{name}.json")
-    build_index(folder / "index", [photo.path for photo in photos], parallel_map=LocalPool(1))
+    build_index(folder / "index", [photo.path for photo in photos], parallel_map=LocalPool(1), cache=described)
 
 
 @pytest.fixture(scope="session")

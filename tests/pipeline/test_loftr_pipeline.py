@@ -52,14 +52,14 @@ def efficient(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 @pytest.fixture
-def walk(town: SmallTown, tmp_path: Path) -> list[str]:
+def walk(town: SmallTown, described: str, tmp_path: Path) -> list[str]:
     """Three photos of a walk with an index of them in `map/index`, and a copy of the first as `query.jpg`."""
     (tmp_path / "photos").mkdir()
     taken = [town.photos[i].path for i in (2, 6, 10)]
     paths = [shutil.copy(path, tmp_path / "photos") for path in taken]
     shutil.copy(paths[0], tmp_path / "query.jpg")
     (tmp_path / "map").mkdir()
-    build_index(index_of(tmp_path / "map"), paths, parallel_map=LocalPool(1))
+    build_index(index_of(tmp_path / "map"), paths, parallel_map=LocalPool(1), cache=described)
     return [str(path) for path in paths]
 
 

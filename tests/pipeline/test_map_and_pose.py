@@ -38,7 +38,7 @@ class MappedStreet:
 
 
 @pytest.fixture(scope="module")
-def street(tmp_path_factory: pytest.TempPathFactory) -> MappedStreet:
+def street(described: str, tmp_path_factory: pytest.TempPathFactory) -> MappedStreet:
     folder = tmp_path_factory.mktemp("street")
     made, rng = Town(0, *TOWN_AT), np.random.default_rng(0)
     walk = street_cameras(made, rng)[:22]
@@ -50,7 +50,8 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> MappedStreet:
     ][:5]
     photos = write_photos(made, walk, folder / "photos")
     queries = write_photos(made, views, folder / "queries", seed=1, with_position=False, prefix="query")
-    build_index(index_of(folder / "map"), [photo.path for photo in photos], parallel_map=LocalPool(1))
+    paths = [photo.path for photo in photos]
+    build_index(index_of(folder / "map"), paths, parallel_map=LocalPool(1), cache=described)
     # Along a street, pairs beyond these share nothing, and each that does not takes a tenth of a second.
     report = build_map(folder / "map", LocalPool(1), MapOptions(alike=4, near=4))
     return MappedStreet(folder, photos, queries, report)

@@ -51,7 +51,7 @@ def run(*arguments: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def street(tmp_path_factory: pytest.TempPathFactory) -> ImportedStreet:
+def street(described: str, tmp_path_factory: pytest.TempPathFactory) -> ImportedStreet:
     folder = tmp_path_factory.mktemp("imported")
     made, rng = Town(0, *TOWN_AT), np.random.default_rng(0)
     walk = street_cameras(made, rng)[2:22]
@@ -73,7 +73,7 @@ def street(tmp_path_factory: pytest.TempPathFactory) -> ImportedStreet:
     done = CliRunner().invoke(
         app,
         ["map", "import", str(folder / "poses.csv"), "--photos", str(folder / "photos"), "--map", str(folder / "map"),
-         "--camera", LENS, "--workers", "1"],
+         "--camera", LENS, "--workers", "1", "--cache", described],
     )  # fmt: skip
     assert done.exit_code == 0, done.output
     return ImportedStreet(folder, queries, done.stderr)

@@ -90,12 +90,13 @@ def geoloc(package: Path | None, *arguments: str | Path) -> subprocess.Completed
 
 
 @pytest.fixture(scope="module")
-def index(package: Path, town: SmallTown, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def index(package: Path, town: SmallTown, described: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Built by two workers, each of which finds the package by itself."""
     folder = tmp_path_factory.mktemp("thumbnails") / "index"
     paths = os.pathsep.join([str(package), *filter(None, [os.environ.get("PYTHONPATH")])])
     command = [sys.executable, "-m", "geoloc_cli", "index", "build", str(town.folder / "photos")]
     command += ["--index", str(folder), "--descriptor", "thumbnails?side=12", "--workers", "2", "--quiet"]
+    command += ["--cache", described]
     built = subprocess.run(command, env=os.environ | {"PYTHONPATH": paths}, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr
     return folder

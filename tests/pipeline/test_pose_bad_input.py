@@ -105,7 +105,7 @@ class Street:
 
 
 @pytest.fixture(scope="module")
-def street(town: SmallTown, tmp_path_factory: pytest.TempPathFactory) -> Street:
+def street(town: SmallTown, described: str, tmp_path_factory: pytest.TempPathFactory) -> Street:
     folder = tmp_path_factory.mktemp("bad")
     shutil.copytree(town.folder / "photos", folder / "photos")
     shutil.copy(town.photos[5].path, folder / "photos" / "again.jpg")
@@ -116,7 +116,7 @@ def street(town: SmallTown, tmp_path_factory: pytest.TempPathFactory) -> Street:
     broken = [(name, town.photos[0]) for name in ("cut.jpg", "empty.jpg", "text.jpg")]
     poses = write_poses(folder / "poses.csv", town.photos, [("again.jpg", town.photos[5]), *broken])
     done = geoloc("map", "import", poses, "--photos", folder / "photos", "--map", folder / "map",
-                  "--workers", "1", status=1)  # fmt: skip
+                  "--workers", "1", "--cache", described, status=1)  # fmt: skip
     truth = {Path(photo.path).stem: photo for photo in [*town.photos, *town.queries, *town.strangers]}
     asked = folder / "asked"
     asked.mkdir()
@@ -236,14 +236,15 @@ def test_wrong_matches_give_the_pose_or_none(town: SmallTown, street: Street, wr
     assert any(isinstance(posed, NoPose) for posed in found) == (wrong_share > 0.5)
 
 
-def test_a_map_from_one_spot_gives_no_pose(town: SmallTown, tmp_path: Path) -> None:
+def test_a_map_from_one_spot_gives_no_pose(town: SmallTown, described: str, tmp_path: Path) -> None:
     spot = town.photos[6].pose
     turned = [replace(spot, heading_deg=spot.heading_deg + turn) for turn in range(-24, 25, 8)]
     photos = write_photos(Town(0, *TOWN_AT), turned, tmp_path / "photos", noise=Noise(gps_std_m=1.0))
     truth = {Path(query.path).stem: query for query in town.queries}
-    here("map", "build", tmp_path / "photos", "--map", tmp_path / "built", "--workers", "1")
+    once = ("--workers", "1", "--cache", described)
+    here("map", "build", tmp_path / "photos", "--map", tmp_path / "built", *once)
     poses = write_poses(tmp_path / "poses.csv", photos)
-    here("map", "import", poses, "--photos", tmp_path / "photos", "--map", tmp_path / "imported", "--workers", "1")
+    here("map", "import", poses, "--photos", tmp_path / "photos", "--map", tmp_path / "imported", *once)
     for name in ("built", "imported"):
         for stem, fix in located(tmp_path / name, *asked_of(town)).items():
             assert fix["pose"] is None
