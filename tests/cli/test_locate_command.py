@@ -26,6 +26,7 @@ from geoloc_cli.records import json_schema
 if TYPE_CHECKING:
     from conftest import SmallTown
 
+FITTING = jsonschema.Draft202012Validator(json_schema())
 PROGRAM = [sys.executable, "-m", "geoloc_cli"]
 
 
@@ -50,7 +51,7 @@ def undescribed(monkeypatch: pytest.MonkeyPatch, _described_once: None) -> None:
 def records(text: str) -> list[dict[str, Any]]:
     found = [json.loads(line) for line in text.splitlines()]
     for record in found:
-        jsonschema.validate(record, json_schema())
+        FITTING.validate(record)
     return found
 
 
