@@ -52,6 +52,7 @@ def once(shared: Path) -> Once:
         folder, finished = shared / name, shared / f"{name}.finished"
         with FileLock(shared / f"{name}.lock"):
             if not finished.exists():
+                shutil.rmtree(folder, ignore_errors=True)  # of a maker that failed
                 folder.mkdir()
                 make(folder)
                 finished.touch()
