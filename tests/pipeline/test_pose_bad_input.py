@@ -238,7 +238,7 @@ def test_wrong_matches_give_the_pose_or_none(town: SmallTown, street: Street, wr
 
 def test_a_map_from_one_spot_gives_no_pose(town: SmallTown, described: str, tmp_path: Path) -> None:
     spot = town.photos[6].pose
-    turned = [replace(spot, heading_deg=spot.heading_deg + turn) for turn in range(-24, 25, 8)]
+    turned = [replace(spot, heading_deg=spot.heading_deg + turn) for turn in range(-24, 25, 12)]
     photos = write_photos(Town(0, *TOWN_AT), turned, tmp_path / "photos", noise=Noise(gps_std_m=1.0))
     truth = {Path(query.path).stem: query for query in town.queries}
     once = ("--workers", "1", "--cache", described)
