@@ -73,6 +73,8 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest
     for name in list(os.environ):
         if name.startswith("GEOLOC_") and name != "GEOLOC_TEST_DATA":
             monkeypatch.delenv(name)
+    for name in ("COLUMNS", "LINES"):  # workers of xdist are told of a terminal of 80 columns, which they have not
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("GEOLOC_CONFIG", str(tmp_path_factory.getbasetemp() / "no-config.toml"))
     monkeypatch.setenv("GEOLOC_MODELS", str(tmp_path_factory.getbasetemp() / "no-models"))
     kept = tmp_path_factory.mktemp("kept")
