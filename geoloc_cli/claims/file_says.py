@@ -31,6 +31,8 @@ _SAME_TIME = timedelta(minutes=15)
 # Local times of unknown zones lie up to 26 hours apart.
 _ANY_ZONE = timedelta(hours=26)
 _MOST_ODDS = 10.0
+# The first photograph; and at the end of what a calendar holds, clocks of other zones are beyond it.
+_FIRST_YEAR, _LAST_YEAR = 1826, 9998
 _HIGH_SUN_DEG = 30.0
 
 
@@ -42,6 +44,8 @@ def moment_of(text: str) -> datetime:
         raise ValueError(f"The claimed time {text!r} is none; write it as in 2024-06-01T14:00+02:00.") from None
     if moment.tzinfo is None:
         raise ValueError(f"The claimed time {text!r} says no offset from UTC; add it, as in {text.strip()}+02:00.")
+    if not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise ValueError(f"The claimed time {text!r} is of no year from {_FIRST_YEAR} to {_LAST_YEAR}.")
     return moment
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from datetime import datetime
 from typing import Any
 
 import numpy as np
 
 from geoloc_cli.claims.check import Checked, CheckOptions, Claim, Unchecked
+from geoloc_cli.claims.file_says import moment_of
 from geoloc_cli.claims.region import Area, Disc, disc
 from geoloc_cli.claims.verdict import as_times, in_words, threshold_of
 from geoloc_cli.export.ground import length
@@ -76,7 +76,7 @@ def asked_of_json(said: Mapping[str, Any]) -> tuple[str, Claim] | Unchecked:
     """A claim as it was asked. Raises UsageError, KeyError, TypeError or ValueError where it is none."""
     if "error" in said:
         return Unchecked(Failure(**said["error"]))
-    moment = datetime.fromisoformat(said["time"]) if said["time"] else None
+    moment = moment_of(said["time"]) if said["time"] else None
     if "polygons" in said:
         rings = tuple(tuple(np.array(ring, dtype=np.float64) for ring in rings) for rings in said["polygons"])
         return str(said["photo"]), Claim(Area(rings, str(said["region"])), moment)

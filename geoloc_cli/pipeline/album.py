@@ -10,6 +10,7 @@ needs the answers alone, and no picture again.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -80,16 +81,23 @@ def smooth_album(
     moments: by photo, of all that have an answer. step() is called for each photo that is done.
     """
     told = Told()
-    fixes = {a.photo: a for a in answers if isinstance(a, Fix) and _takes_part(a)}
+    alone = {a.photo: a for a in answers if isinstance(a, Fix) and _takes_part(a)}
+    fixes, copies = _told_once(alone)
+    if copies:
+        told.odd.append(f"{len(copies)} photographs are copies of others, such as '{_name(next(iter(copies)))}'")
     final: dict[str, Fix] = {}
     area = _area(list(fixes.values()))
     for number, way in enumerate(ways({path: moments[path] for path in fixes}, options.max_gap_s), 1):
         told.ways += 1
         here = _OneWay(number, way, [fixes[path] for path in way.paths], options, area)
         for fix in here.answers(told):
-            final[fix.photo] = fix
+            unmoved = fix.belief is fixes[fix.photo].belief
+            final[fix.photo] = replace(alone[fix.photo], album=fix.album) if unmoved else fix
             step()
         told.odd += [odd for odd in here.odd() if odd not in told.odd]
+    for path, first in copies.items():
+        final[path] = replace(final[first], photo=path, timing_ms=alone[path].timing_ms)
+        step()
     return [final.get(a.photo, a) if isinstance(a, Fix) else a for a in answers], told
 
 
@@ -101,6 +109,33 @@ def _away_m(fix: Fix, lat: float, lon: float) -> float:
 def _takes_part(fix: Fix) -> bool:
     """Not a pose in a map that is nowhere on the Earth, nor what was coarsened once, and must not be refined again."""
     return fix.disclosed is None and (fix.status != "ok" or fix.lat is not None)
+
+
+def _told_once(alone: Mapping[str, Fix]) -> tuple[dict[str, Fix], dict[str, str]]:
+    """The answers as evidence, which is heard once: and copies of a photograph, by what they are copies of.
+
+    Copies of one photograph have its belief and its candidates to the last digit, and are no further witnesses. What
+    several say alike of whom nothing was recognised is no word of theirs, but of a prior, as of a place that was given:
+    heard from each, thirty photographs would be surer of it than whoever gave it. These only borrow.
+    """
+    fixes: dict[str, Fix] = {}
+    copies: dict[str, str] = {}
+    first: dict[tuple[Any, ...], str] = {}
+    words = Counter(fix.belief.components for fix in alone.values() if fix.stage in (None, "prior"))
+    for path, fix in alone.items():
+        said = fix.belief.components
+        if fix.candidates and fix.stage not in (None, "prior"):
+            known = first.setdefault((said, fix.candidates), path)
+            if known != path:
+                copies[path] = known
+                continue
+        given = fix.stage in (None, "prior") and said and words[said] > 1
+        fixes[path] = replace(fix, status="unlocated", belief=Belief(), lat=None, lon=None) if given else fix
+    return fixes, copies
+
+
+def _name(path: str) -> str:
+    return Path(path).name
 
 
 def _said(fix: Fix) -> list[Component]:
@@ -161,7 +196,7 @@ class _OneWay:
         for j in np.flatnonzero(parts.argmax(axis=-1) == parts.shape[-1] - 1):
             # Where the gap itself says nothing, a far place is no surprise.
             if self._chain.travel.unlinked(dt[j]) < _CHANGED:
-                names = [Path(self._way.paths[self._chain.photo_of(int(k))]).name for k in chosen[j : j + 2]]
+                names = [_name(self._way.paths[self._chain.photo_of(int(k))]) for k in chosen[j : j + 2]]
                 gap = f"{dt[j]:.0f} s" if self._timed else "one step"
                 jumps.append(
                     f"'{names[0]}' to '{names[1]}': {away[j] / 1000.0:.3g} km in {gap}; "
@@ -194,7 +229,7 @@ class _OneWay:
         told.sharper += fix.status == "ok" and not refused
         if refused:
             away = f"{_away_m(fix, lat, lon) / 1000.0:.3g} km from where its neighbours put it"
-            told.odd.append(f"'{Path(fix.photo).name}' is by its own answer {away}; that was refused")
+            told.odd.append(f"'{_name(fix.photo)}' is by its own answer {away}; that was refused")
         stage = "rerank" if fix.stage == "pose" else fix.stage
         return replace(
             fix,
@@ -225,7 +260,7 @@ class _OneWay:
         )
 
     def _rationale(self, made: Smoothed, fix: Fix, lat: float, lon: float, refused: bool) -> str:
-        names = " and ".join(f"'{Path(self._way.paths[j]).name}'" for j in made.sources)
+        names = " and ".join(f"'{_name(self._way.paths[j])}'" for j in made.sources)
         said = f"{'between' if len(made.sources) == 2 else 'beside'} {names}"
         if made.way and self._timed:
             said += f", {made.way}"

@@ -187,6 +187,10 @@ def test_a_claimed_time_of_another_zone_or_of_the_future_is_remarked() -> None:
     assert any("future" in said for said in file_says.remarks_of(CLAIM, datetime(2200, 6, 1, tzinfo=UTC)))
     with pytest.raises(ValueError, match="no offset"):
         file_says.moment_of("2024-06-01T14:00")
+    # At either end of the calendar some zone's clocks are beyond it.
+    for text in ("0001-01-01T00:00+14:00", "9999-12-31T23:59-12:00"):
+        with pytest.raises(ValueError, match="of no year from 1826"):
+            file_says.moment_of(text)
 
 
 def test_a_claim_that_holds_the_whole_index_has_no_elsewhere_in_it(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from geoloc_cli.geo.earth import destination, haversine_m
 from geoloc_cli.photos.moments import Moment
 from geoloc_cli.pipeline.album import AlbumOptions, Answer, Told, smooth_album
 from geoloc_cli.records import dumps, json_schema, loads
-from geoloc_cli.types import Belief, Component, Failure, Fix, Pose
+from geoloc_cli.types import Belief, Candidate, Component, Failure, Fix, Pose
 
 HERE = (59.95, 24.5)
 
@@ -189,3 +189,23 @@ def test_neighbours_that_share_their_references_sharpen_little() -> None:
     # Six on one spot: independent ones would be known to 15 / sqrt(6) = 6 m; half of the variance is shared.
     found, _ = smooth([fix(i, (at(0.0), 15.0, 0.98)) for i in range(6)])
     assert all(15.0 * 0.7 < one.radius_m < 16.5 for one in found if one.radius_m)
+
+
+def test_what_is_said_once_is_heard_once() -> None:
+    # Three copies of one photograph of two look-alikes, and a place that was given for all: neither grows surer.
+    two = replace(
+        fix(0, (at(0.0), 15.0, 0.5), (at(3000.0), 15.0, 0.4)), candidates=(Candidate("a.jpg", *at(0.0), 0.9),)
+    )
+    copies: list[Answer] = [replace(two, photo=f"IMG_{i}.jpg") for i in range(3)]
+    found, told = smooth(copies)
+    assert [one.confidence for one in found] == [two.confidence] * 3
+    assert told.odd == ["2 photographs are copies of others, such as 'IMG_1.jpg'"]
+    given: list[Answer] = [
+        replace(fix(i, (at(0.0), 2000.0, 0.45), (at(9000.0), 1000.0, 0.45)), stage="prior") for i in range(9)
+    ]
+    found, _ = smooth(given)
+    assert [replace(one, album=None) for one in found] == given
+    # They borrow as those do that say nothing.
+    found, told = smooth([given[0], *walk(9)[1:8], given[8]])
+    assert max(one.radius_m or 1e9 for one in found) < 150.0
+    assert told.sharper + told.placed >= 2
