@@ -16,6 +16,7 @@ import csv
 import hashlib
 import io
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -29,6 +30,7 @@ from geoloc_cli.errors import UsageError
 from geoloc_cli.export.csv import cell
 from geoloc_cli.export.scene import Scene
 from geoloc_cli.export.why import file_of, scenes
+from geoloc_cli.index.files import room
 from geoloc_cli.index.reader import Index
 from geoloc_cli.maps.folder import open_map
 from geoloc_cli.photos.opening import shown
@@ -47,9 +49,12 @@ Done = Sequence[Checked | Unchecked]
 
 
 def check_target(folder: str) -> None:
-    """Raises UsageError where a folder is there and is no pack: nothing else is ever overwritten."""
+    """Raises UsageError where a folder is there and is no pack: nothing else is ever overwritten; or cannot be made."""
     path = Path(folder)
     try:
+        above = next(parent for parent in path.absolute().parents if parent.exists())
+        if not (above.is_dir() and os.access(above, os.W_OK | os.X_OK)):
+            raise UsageError(f"{shown(str(above))} cannot be written into; give another --pack.")
         free = not path.exists() or (path.is_dir() and not any(path.iterdir())) or _is_pack(path)
     except OSError as error:
         raise UsageError(f"{shown(folder)} cannot be read ({error.strerror}); give another --pack.") from error
@@ -69,19 +74,20 @@ def write_pack(
 ) -> None:
     """Writes a pack beside its place and moves it there whole; one that is there is replaced.
 
-    Raises UsageError where the folder is no pack, or cannot be written.
+    Raises UsageError where the folder is no pack, or cannot be written, and DiskFull.
     """
     check_target(folder)
     target = Path(folder).absolute()
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        made = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-        try:
-            _fill(made, done, options, command, include_photos)
-            made.chmod(0o755)
-            _exchange(made, target)
-        finally:
-            shutil.rmtree(made, ignore_errors=True)
+        with room(target.parent):
+            made = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
+            try:
+                _fill(made, done, options, command, include_photos)
+                made.chmod(0o755)
+                _exchange(made, target)
+            finally:
+                shutil.rmtree(made, ignore_errors=True)
     except OSError as error:
         raise UsageError(f"{shown(folder)} cannot be written ({error.strerror}); give another --pack.") from error
 

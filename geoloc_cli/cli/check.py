@@ -105,6 +105,17 @@ def check(
     if not discloser(disclose).all_is_told:
         raise UsageError("Claims are weighed by exact places, and the answer tells of them; give --disclose exact.")
     if again:
+        asked_too = {
+            "--claim": claim,
+            "--claim-region": claim_region,
+            "--claim-time": claim_time,
+            "--claims": claims,
+            "--pack": pack,
+            "--include-photo": include_photo,
+            "--exit-code": exit_code,
+        }
+        for option in (name for name, given in asked_too.items() if given):
+            raise UsageError(f"--again weighs the claims of a pack and compares; leave out {option}.")
         _again(again, photos or photo, index or map, prior, LocalPool(workers), cache, tolerance, as_json)
         return
     if include_photo and pack is None:
@@ -128,14 +139,16 @@ def check(
     if pack is not None:
         check_target(pack)
     done: list[Checked | Unchecked] = []
-    with bar(len(asked), quiet) as shown:
-        for one in check_claims(asked, chosen, LocalPool(workers), cache):
-            shown.step("locating", 1)
-            done.append(one)
-            if as_json:
-                _line(one, chosen)
-    for one in () if as_json else done:
-        _tell(one, chosen)
+    try:
+        with bar(len(asked), quiet) as shown:
+            for one in check_claims(asked, chosen, LocalPool(workers), cache):
+                shown.step("locating", 1)
+                done.append(one)
+                if as_json:
+                    _line(one, chosen)
+    finally:  # interrupted, too: what is weighed is told
+        for one in () if as_json else done:
+            _tell(one, chosen)
     if pack is not None:
         write_pack(pack, done, chosen, ["geoloc", *sys.argv[1:]], include_photos=include_photo)
     _end(done, exit_code)

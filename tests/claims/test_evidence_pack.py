@@ -21,7 +21,7 @@ from geoloc_cli.claims.check import Checked, CheckOptions, Claim, Unchecked, che
 from geoloc_cli.claims.pack import write_pack
 from geoloc_cli.claims.region import Area, Disc, area_of_file
 from geoloc_cli.engine.local import LocalPool
-from geoloc_cli.errors import UsageError
+from geoloc_cli.errors import DiskFull, UsageError
 from geoloc_cli.pipeline.provenance import differences
 from geoloc_cli.types import Failure
 
@@ -209,7 +209,7 @@ def test_a_pack_that_fails_halfway_leaves_the_one_that_is_there(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(packing, "contents", breaks)
-    with pytest.raises(UsageError, match="No space left"):
+    with pytest.raises(DiskFull, match="No room is left"):
         write_pack(str(old), [], CheckOptions(), [])
     assert read_pack(str(old)).changed == ()
     assert [path.name for path in tmp_path.iterdir()] == ["old"]

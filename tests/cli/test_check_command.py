@@ -111,6 +111,26 @@ def test_a_pack_of_a_drawn_region_is_weighed_again_from_the_command_line(
     status, out, _ = check("--again", pack, "--json")
     assert (status, json.loads(out)["changed"]) == (1, ["README.md"])
     assert check(photo.path, "--claim", "47,8,1km", "--pack", str(tmp_path))[0] == 2
+    # It is asked before any photo is: a file in the way, as a folder without rights.
+    (tmp_path / "file").touch()
+    status, out, err = check("gone.jpg", "--claim", "47,8,1km", "--pack", str(tmp_path / "file" / "pack"))
+    assert (status, out, "cannot be written into" in err) == (2, "", True)
+
+
+def test_what_was_weighed_before_an_interruption_is_told(
+    town: SmallTown, check: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def two(*arguments: Any) -> Any:
+        yield from weighing(*arguments)
+        raise KeyboardInterrupt
+
+    from geoloc_cli.claims import check as claims
+
+    weighing = claims.check_claims
+    monkeypatch.setattr(claims, "check_claims", two)
+    status, out, err = check(town.queries[0].path, "--claim", "47,8,50m")
+    assert (status, "Claim: taken within 50 m of 47.00000, 8.00000." in out) == (130, True)
+    assert "what was finished is kept" in err
 
 
 @pytest.mark.parametrize(
@@ -125,6 +145,8 @@ def test_a_pack_of_a_drawn_region_is_weighed_again_from_the_command_line(
         (["a.jpg", "--claim", "47,8,50m", "--elsewhere", "index"], "asks for an index"),
         (["a.jpg", "--claim", "47,8,50m", "--disclose", "city"], "give --disclose exact"),
         (["a.jpg", "--claim", "47,8,50m", "--prior", "exif"], "weighed by itself"),
+        (["--again", "pack", "--claim", "47,8,50m"], "leave out --claim."),
+        (["--again", "pack", "--exit-code"], "leave out --exit-code."),
     ],
 )
 def test_a_wrong_call_is_one_sentence(arguments: list[str], said: str, check: Any) -> None:
