@@ -35,7 +35,7 @@ from geoloc_cli.cli import (
     tag,
     talk,
 )
-from geoloc_cli.errors import EXIT_INTERRUPTED, RunError
+from geoloc_cli.errors import EXIT_INTERRUPTED, DiskFull, RunError
 
 app = typer.Typer(
     name="geoloc",
@@ -119,6 +119,18 @@ def _run(made: Any) -> None:
             talk.fail("interrupted; what was finished is kept.")
         raise
     except BrokenPipeError:
-        # Whoever read the output has enough; Python would complain once more when it flushes at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_no_more()  # whoever read the output has enough
         sys.exit(1)
+    except OSError as error:
+        from geoloc_cli.index.files import NO_ROOM
+
+        if error.errno not in NO_ROOM:
+            raise
+        talk.fail(f"No room is left for the output ({error.strerror}), which ends in the middle; free some space.")
+        _write_no_more()
+        sys.exit(DiskFull.exit_code)
+
+
+def _write_no_more() -> None:
+    """Python would complain once more when it flushes at the end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TextIO
 
@@ -47,10 +48,21 @@ class JsonHandler(logging.Handler):
             "data": redacted_json(getattr(record, "data", None)),
         }
         out = self._file or sys.stderr
-        out.write(json.dumps(line) + "\n")
-        out.flush()
+        if out.closed:
+            return
+        try:
+            out.write(json.dumps(line) + "\n")
+            out.flush()
+        except OSError as error:
+            # Answers are worth more than their log.
+            self._shut()
+            sys.stderr.write(f"geoloc: --log-json cannot be written any more ({error.strerror}); the run goes on.\n")
 
     def close(self) -> None:
-        if self._file:
-            self._file.close()
+        self._shut()
         super().close()
+
+    def _shut(self) -> None:
+        if self._file:
+            with suppress(OSError):  # what could not be written before cannot be now
+                self._file.close()

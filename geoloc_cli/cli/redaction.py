@@ -18,8 +18,11 @@ _FORMS = (
     # Tokens that say by their beginning what they are.
     (re.compile(r"\b(?:sk|hf|ghp|glpat|xoxb)[-_][\w-]{8,}"), HIDDEN),
 )
-# A latitude and a longitude, as --near takes them, and as sentences have them.
-_PLACE = re.compile(r"-?\d+(\.\d+)?\s*,\s*-?\d+\.\d+")
+# A latitude and a longitude, as --near takes them, and as sentences have them: a decimal in either, or whole degrees
+# before a radius; and the four sides of a box.
+_PLACE = re.compile(
+    r"(?<=bbox:)[-\d.,\s]+|-?\d+(\.\d+)?\s*,\s*-?\d+\.\d+|-?\d+\.\d+\s*,\s*-?\d+|-?\d+\s*,\s*-?\d+(?=\s*,\s*\d)"
+)
 _NAMED = re.compile(rf"(?:^|_)(?:{_NAMES})s?(?:_|$)", re.IGNORECASE)
 # Shorter values stand in ordinary words, too.
 _SHORTEST = 6

@@ -16,7 +16,7 @@ from geoloc_cli.errors import DiskFull, IndexDamaged
 
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _BLOCK = 1 << 22
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def room(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _NO_ROOM:
+        if error.errno in NO_ROOM:
             raise DiskFull(
                 f"No room is left on the disk of {folder}; what was committed is kept: free some space and run the "
                 "same command again."

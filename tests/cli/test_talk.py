@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -143,12 +144,14 @@ def test_places_are_taken_out_of_sentences_and_not_of_a_photos_name(tmp_path: Pa
     talk.begin()
     handler = JsonHandler(logging.INFO, str(tmp_path / "log"))
     record = logging.LogRecord("geoloc_cli", logging.INFO, "", 0, "1 of 2, at 48.8584, 2.29451", None, None)
-    record.photo, record.data = "48.8584,2.29451.jpg", {"command": ["--near=-33.9,151.2,5km"], "seconds": [1.5, 2.5]}
+    near = ["--near=-33.9,151.2,5km", "--near", "47,9,20km", "--claim=13.1,95,2km", "--prior=g?gallery=bbox:45,5,47,10"]
+    record.photo, record.data = "48.8584,2.29451.jpg", {"command": near, "seconds": [1.5, 2.5]}
     handler.emit(record)
     handler.close()
     (event,) = events(tmp_path / "log")
     assert (event["message"], event["photo"]) == ("1 of 2, at (place)", "48.8584,2.29451.jpg")
-    assert event["data"] == {"command": ["--near=(place),5km"], "seconds": [1.5, 2.5]}
+    told = ["--near=(place),5km", "--near", "(place),20km", "--claim=(place),2km", "--prior=g?gallery=bbox:(place)"]
+    assert event["data"] == {"command": told, "seconds": [1.5, 2.5]}
 
 
 def test_what_a_variable_holds_is_a_secret_by_its_name() -> None:
@@ -217,3 +220,15 @@ def test_without_a_terminal_progress_is_a_line_now_and_then(
 )
 def test_durations_are_said_in_two_units(seconds: float, said: str) -> None:
     assert progress.duration(seconds) == said
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+def test_a_full_disk_is_a_sentence_and_its_status_and_a_full_log_costs_no_answer(town: SmallTown, call: Call) -> None:
+    with open("/dev/full", "w") as full:
+        command = [sys.executable, "-m", "geoloc_cli", "completion", "bash"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (12, 1)
+    assert "No room is left for the output" in done.stderr
+    status, out, err = call(*asked(town), "--log-json", "/dev/full")
+    assert (status, len(out.splitlines())) == (1, 2)
+    assert err.count("--log-json cannot be written any more") == 1
