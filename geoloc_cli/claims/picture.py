@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from geoloc_cli.claims.region import Region
-from geoloc_cli.claims.sightings import Sighting, doubt_of
+from geoloc_cli.claims.sightings import Sighting, doubt_of, pictures_of
 from geoloc_cli.claims.verdict import Piece
 from geoloc_cli.claims.weigh import Elsewhere, heavy_tailed, log10_ratio
 from geoloc_cli.export.ground import length
@@ -100,7 +100,10 @@ def _matches(seen: Seen, region: Region, elsewhere: Elsewhere, indexed: Floats |
         said += f"the nearest was taken {length(min(away))} outside of the claimed place"
     else:
         said += f"{sum(a <= 0.0 for a in away)} of them taken inside of the claimed place"
-    details = {"verified": len(placed), "doubt": doubt, "nearest_m": round(min(away), 1)}
+    pictures = len(pictures_of([one for one, _ in placed]))
+    if pictures < len(placed):
+        said += f"; copies of one picture are one witness, which leaves {pictures}"
+    details = {"verified": len(placed), "pictures": pictures, "doubt": doubt, "nearest_m": round(min(away), 1)}
     ratio = log10_ratio(belief, region, doubt, elsewhere, indexed)
     return Piece("matches", "picture", ratio, f"{said}.", region.share_of(heavy_tailed(belief)), details)
 

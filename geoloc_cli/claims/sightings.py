@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,8 @@ _FALSE_POSITION = (0.02, 0.001, 0.0003)
 # Of a picture that was scaled or compressed anew keypoints stay within a hundredth of its sides; two photos that one
 # camera took from one spot may, too, so that it is only remarked.
 _SURELY, _SAME_PLACE = 30, 0.01
+# Keypoints of a photo that two indexed ones share, before they are taken for copies of each other.
+_SHARED = 8
 # As `locate` reckons the doubt that is left of a match by its evidence above the threshold.
 _DOUBT_AT_THRESHOLD, _EVIDENCE_PER_TENTH = 0.5, 12.0
 
@@ -83,13 +86,35 @@ def sightings_of(fix: Fix, compared: Mapping[str, Compared]) -> list[Sighting]:
     return sorted(found, key=lambda one: -one.evidence)
 
 
+def pictures_of(sightings: Sequence[Sighting]) -> list[Sighting]:
+    """One sighting for each picture: copies of one, cropped a little or compressed anew, have one false position."""
+    found: list[Sighting] = []
+    for one in sightings:
+        if not any(_one_picture(one, other) for other in found):
+            found.append(one)
+    return found
+
+
+def _one_picture(one: Sighting, other: Sighting) -> bool:
+    """Whether what both have in common with the photo lies at the same place in both."""
+    in_one, in_other = ({tuple(row[:2]): row[2:] / each.indexed_size for row in each.pixels} for each in (one, other))
+    shared = [place - in_other[ours] for ours, place in in_one.items() if ours in in_other]
+    if len(shared) < _SHARED:
+        return False
+    return bool(np.quantile(np.linalg.norm(shared, axis=1), 0.9) < _SAME_PLACE)
+
+
+def _apart_m(one: Sighting, other: Sighting) -> float:
+    return float(haversine_m(*one.place, *other.place)) if one.place and other.place else math.inf
+
+
 def doubt_of(sightings: Sequence[Sighting]) -> float:
     """The chance that the place that sightings speak for is wrong altogether; 1 where there are none with a place."""
-    placed = [(one.evidence, one.place) for one in sightings if one.place is not None]
+    placed = sorted((one for one in sightings if one.place is not None), key=lambda one: -one.evidence)
     if not placed:
         return 1.0
-    evidence, best = max(placed)
-    together = sum(float(haversine_m(*best, *place)) < _ONE_PLACE_M for _, place in placed)
+    best = placed[0]
+    together = len(pictures_of([one for one in placed if _apart_m(best, one) < _ONE_PLACE_M]))
     false_position = _FALSE_POSITION[min(together, len(_FALSE_POSITION)) - 1]
-    margin = max(evidence - VerifyOptions().min_evidence, 0.0)
+    margin = max(best.evidence - VerifyOptions().min_evidence, 0.0)
     return float(max(false_position, _DOUBT_AT_THRESHOLD * 10.0 ** (-margin / _EVIDENCE_PER_TENTH)))

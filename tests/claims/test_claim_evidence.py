@@ -108,6 +108,24 @@ def test_weak_matches_and_photos_far_from_each_other_leave_more_doubt() -> None:
     assert doubt_of([sighting(0.0, 44.0)] * 3) == pytest.approx(0.005)
 
 
+def test_copies_of_one_indexed_photo_are_one_witness() -> None:
+    """Its false position comes with each of them: three of a picture under a false place supported that place."""
+    rng = np.random.default_rng(2)
+    size = np.array([640.0, 480.0])
+    pixels = rng.uniform(0.0, 1.0, (150, 4)) * np.tile(size, 2)
+    one = replace(sighting(0.0), pixels=pixels)
+    # Another share of the keypoints, a third of the size, and cut by half a hundredth.
+    copies = [replace(one, pixels=pixels[i * 20 :]) for i in (1, 2)]
+    small = pixels / np.array([1.0, 1.0, 3.0, 3.0]) + np.array([0.0, 0.0, 1.0, 0.8])
+    copies.append(replace(one, pixels=small, indexed_size=(213, 160)))
+    moved = replace(one, pixels=pixels + np.array([0.0, 0.0, 20.0, 0.0]))
+    assert doubt_of([one, *copies]) == 0.02
+    assert doubt_of([one, *copies, moved]) == 0.001
+    done = checked(Seen(located(0.0), [one, *copies], index(0.0)), Photo("a.jpg", 640, 480))
+    assert done.verdict.answer == "undecided"
+    assert "copies of one picture are one witness, which leaves 1." in done.pieces[1].said
+
+
 def test_a_copy_of_the_photo_among_the_indexed_is_remarked() -> None:
     rng = np.random.default_rng(1)
     there = rng.uniform(0.0, 1.0, (60, 2))
