@@ -166,7 +166,8 @@ def test_the_wheel_holds_the_package_its_manual_and_licence_and_nothing_else(whe
     world = {"geoloc_cli/export/data/world.json", "geoloc_cli/export/data/LICENSE.world-atlas"}
     html = {path.relative_to(ROOT).as_posix() for path in (PACKAGE / "export" / "data").iterdir()}
     assert "geoloc_cli/export/data/LICENSE.leaflet" in html
-    assert data | world | html <= names
+    geoid = {f"geoloc_cli/geo/data/{name}" for name in ("egm96.z", "LICENSE.egm96")}
+    assert data | world | html | geoid <= names
     licence = wheel.read(f"{info}/licenses/LICENSE").decode()
     assert "Apache License" in licence
     assert "END OF TERMS AND CONDITIONS" in licence
