@@ -44,7 +44,7 @@ def tag(
         None, "--root", metavar="DIR", help="Relative names count from here, and nothing outside is touched."
     ),
     undulation_m: float = typer.Option(
-        None, "--undulation-m", help="How far the sea is above the ellipsoid there: altitudes are written, too."
+        None, "--undulation-m", help="How far the sea is above the ellipsoid there, instead of what EGM96 says."
     ),
     disclose: str = DISCLOSE,
     disclose_policy: str = POLICY,

@@ -1,7 +1,7 @@
 """Located photos as GPX 1.1: a waypoint each, and a track in the order of time, or one for each chain of an album.
 
 GPX has no word for an accuracy: its `hdop` is a property of the satellites' places, so that `radius_m` stands in an
-extension, and so does the height, since GPX's `ele` counts from the sea and a fix's from the ellipsoid.
+extension. `ele` is the height above the sea (EGM96); that above the ellipsoid stands among the extensions.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ def _point(kind: str, photo: Located) -> Html:
     ours = [element(f"geoloc:{name}", str(row[name])) for name in _EXTENSIONS if row[name] is not None]
     return element(
         kind,
+        element("ele", str(photo.alt_sea_m)) if photo.alt_sea_m is not None else None,
         element("time", time.isoformat().replace("+00:00", "Z")) if time else None,
         element("name", photo.fix.photo),
         element("extensions", join(ours)),

@@ -1,7 +1,7 @@
 """Located photos as KML 2.2 (OGC 07-147r2) for Google Earth and its kin; nothing in it is fetched.
 
-KML counts heights from the sea (EGM96) and a fix from the ellipsoid, up to 106 m apart: all geometry lies on the
-ground, and `alt_m` stands among the values of its photo.
+KML counts heights from the sea (EGM96), and so does a photo's point here. It is drawn on the ground, as all geometry
+is: a viewer hides what is below its own terrain, which is some metres from any other.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _CORNERS = 36  # of a circle: 0.8 kB, and 0.4 % of its radius within it
 _VIEW_M = (10.0, 500.0)  # how long the line of sight is drawn: the radius, within these
 _EYE_M = 2.0  # above the ground, from where a viewer looks as the camera did
 _SHOWN = (
-    *("alt_m", "radius_m", "confidence", "stage", "heading_deg", "pitch_deg", "roll_deg"),
+    *("alt_m", "alt_sea_m", "radius_m", "confidence", "stage", "heading_deg", "pitch_deg", "roll_deg"),
     *("best_candidate", "best_inliers"),
 )
 _STYLES = join(
@@ -57,13 +57,18 @@ def _folder(name: str, marks: list[Html]) -> Html:
 def _photo(photo: Located) -> Html:
     row = photo.row()
     data = [element("Data", element("value", str(row[name])), name=name) for name in _SHOWN if row[name] is not None]
+    height = f",{photo.alt_sea_m}" if photo.alt_sea_m is not None else ""
     return element(
         "Placemark",
         element("name", photo.fix.photo),
         _camera(photo),
         element("TimeStamp", element("when", str(row["taken_at"]))) if row["taken_at"] else None,
         element("ExtendedData", join(data)),
-        element("Point", element("coordinates", _corners([photo.place[::-1]]))),
+        element(
+            "Point",
+            element("altitudeMode", "clampToGround"),
+            element("coordinates", _corners([photo.place[::-1]]) + height),
+        ),
     )
 
 

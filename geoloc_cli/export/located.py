@@ -8,6 +8,7 @@ from datetime import MAXYEAR, UTC, datetime
 from functools import cached_property
 
 from geoloc_cli.errors import PhotoError
+from geoloc_cli.geo.geoid import above_sea_m
 from geoloc_cli.photos.exif import read_photo
 from geoloc_cli.photos.moments import natural_order
 from geoloc_cli.types import Fix, Photo
@@ -21,6 +22,7 @@ COLUMNS: dict[str, type] = {
     "lat": float,
     "lon": float,
     "alt_m": float,
+    "alt_sea_m": float,
     "radius_m": float,
     "confidence": float,
     "stage": str,
@@ -53,6 +55,13 @@ class Located:
         if self.fix.lat is None or self.fix.lon is None:
             raise ValueError(f"{self.fix.photo} has no place")
         return self.fix.lat, self.fix.lon
+
+    @cached_property
+    def alt_sea_m(self) -> float | None:
+        """Metres above the sea by EGM96, which is good to a metre; None where the fix has no height."""
+        if self.fix.alt_m is None:
+            return None
+        return round(float(above_sea_m(*self.place, self.fix.alt_m)), 2)
 
     @cached_property
     def photo(self) -> Photo | None:
@@ -102,6 +111,7 @@ class Located:
             "lat": fix.lat,
             "lon": fix.lon,
             "alt_m": fix.alt_m,
+            "alt_sea_m": self.alt_sea_m,
             "radius_m": fix.radius_m,
             "confidence": fix.confidence,
             "stage": fix.stage,

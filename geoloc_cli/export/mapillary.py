@@ -16,9 +16,8 @@ def document(photos: Sequence[Located], left_out: Counter[str]) -> list[dict[str
     """One object a photo; those without a time, which the schema asks for, are counted in `left_out`.
 
     Times are of UTC where the photo says how far its clock was from it, and its clock's own where it does not, as
-    mapillary_tools takes them. The accuracy is `radius_m`. There is no `MAPAltitude`: that counts from the sea, and a
-    fix's height from the ellipsoid. The schema wants a magnetic heading beside the true one; its own tools write the
-    same for both.
+    mapillary_tools takes them. The accuracy is `radius_m`, and `MAPAltitude` is above the sea (EGM96), as that of EXIF
+    is which they read. The schema wants a magnetic heading beside the true one; its own tools write the same for both.
     """
     described = []
     for photo in photos:
@@ -34,6 +33,7 @@ def document(photos: Sequence[Located], left_out: Counter[str]) -> list[dict[str
             "MAPFilename": path.name,
             "MAPLatitude": lat,
             "MAPLongitude": lon,
+            "MAPAltitude": photo.alt_sea_m,
             "MAPCaptureTime": f"{time:%Y_%m_%d_%H_%M_%S}_{time.microsecond // 1000:03d}",
             "MAPOrientation": stated.orientation,
             "MAPDeviceMake": stated.make,

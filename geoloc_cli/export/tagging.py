@@ -173,7 +173,7 @@ class Tagger:
         if located_at is not None and Path(path).stat().st_mtime > located_at:
             notes.append("it was changed after it was located")
         if fix.alt_m is not None and tag.alt_m is None:
-            notes.append("its altitude is left out: it is above the ellipsoid, or no photo's (--undulation-m)")
+            notes.append(f"its altitude is left out: no photo is taken {fix.alt_m:g} m above the ellipsoid")
         return tuple(notes)
 
     def _sweep(self, folder: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from geoloc_cli.cli.app import main
+from geoloc_cli.geo.geoid import above_sea_m
 from geoloc_cli.photos.exif import read_photo
 from geoloc_cli.privacy.levels import GRIDS
 from geoloc_cli.records import dumps, loads
@@ -27,6 +28,7 @@ PLACE = (47.3687149, 8.5392837)
 INDEXED = (47.3688317, 8.5391726)
 POINT = {"latitude": PLACE[0], "longitude": PLACE[1], "rationale": "A sign: privacy level exact, 47.3687149 8.5392837."}
 UTM = {b"465231", b"5246127"}
+HEIGHTS = {b"408.76", f"{above_sea_m(*PLACE, 408.7654):.2f}".encode()}
 NAME = "db/@0465231.45@5246127.89@32@T@47.3688317@8.5391726@.jpg"
 
 
@@ -121,8 +123,9 @@ def test_no_export_holds_more_than_is_asked_for(called: Any, fixes: Path, tmp_pa
     assert leaks(finer([PLACE, INDEXED], level, least=5), out, *shapes) == []
     written = {path.name for path in out.rglob("*") if path.is_file()}
     assert {"geojson", "kml", "gpx", "csv", "parquet", "odm", "mapillary", "html"} <= written
-    assert leaks(finer([PLACE, INDEXED], level) | UTM | {b"408.76", b"07.37", b"+02:00"}, out, *said) == []
+    assert leaks(finer([PLACE, INDEXED], level) | UTM | HEIGHTS | {b"07.37", b"+02:00"}, out, *said) == []
     exact = called("export", str(fixes), "--to", "csv")
+    assert {digits for digits, _ in leaks(HEIGHTS, out, *exact)} == HEIGHTS
     assert leaks(finer([PLACE], level), out, *exact), "what is looked for is what is written without --disclose"
     if level == "none":
         assert "left out: 2 withheld, 1 failed" in said[1]
@@ -144,9 +147,10 @@ def test_a_tag_says_the_cell_and_how_wide_it_is(called: Any, fixes: Path, tmp_pa
     lines = fixes.read_text().replace(str(fixes.parent), str(folder))
     (fixes.parent / "here.jsonl").write_text(lines)
     call = ("tag", str(fixes.parent / "here.jsonl"), "--write", write, "--undo", str(folder / "journal"))
-    out, told = called(*call, "--undulation-m", "47", "--disclose", "city", status=1)
+    stated = ("--undulation-m", "47") if write == "exif" else ()
+    out, told = called(*call, *stated, "--disclose", "city", status=1)
     assert "wrote 47.4000000, 8.5900000; 68 % within 13 km; geoloc pose (city)" in out
-    assert leaks(finer([PLACE, INDEXED], "city") | UTM | {b"408.76", b"361.7"}, folder, out, told) == []
+    assert leaks(finer([PLACE, INDEXED], "city") | UTM | HEIGHTS | {b"361.7", b"36155/100"}, folder, out, told) == []
     skipped = called(*call, "--overwrite", "--disclose", "none")[1]
     assert "0 tagged; 2 skipped (its place is withheld)" in skipped
     found = read_photo(str(folder / "a.jpg")).position

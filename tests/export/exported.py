@@ -43,6 +43,8 @@ POSE = Pose(
     solver="poselib",
 )
 POSED = replace(FIX, photo="b.jpg", stage="pose", lat=-33.5, lon=-70.25, alt_m=512.25, pose=POSE)
+SEA_M = 482.5
+"""How high POSED is above the sea: EGM96 has a point of its grid there, 29.75 m above the ellipsoid."""
 HOSTILE = "</name>&\"'\x00\x1b]]>\u202e\udcff.jpg"
 SHOWN = "</name>&\"'\\x00\\x1b]]>\\u202e\\udcff.jpg"
 """The hostile name as XML shows it."""

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from exported import FIX, HOSTILE, POSED, SHOWN, picture, write
+from exported import FIX, HOSTILE, POSED, SEA_M, SHOWN, picture, write
 
 from geoloc_cli.errors import MissingExtra
 from geoloc_cli.export import csv as csv_export
@@ -88,10 +88,11 @@ def test_kml_has_a_placemark_a_circle_and_a_view(tmp_path: Path) -> None:
     assert plain.view is None
     assert plain.time_stamp.dt == datetime.fromisoformat("2024-05-01T12:02:00+02:00")
     assert posed.name == SHOWN
-    # No height in a geometry: KML counts it from the sea. It is a value, with the others.
-    assert not posed.geometry.has_z
+    # KML counts heights from the sea, here SEA_M.
+    assert (plain.geometry.has_z, posed.geometry.z) == (False, SEA_M)
     values = {data.name: data.value for data in posed.extended_data.elements}
-    assert (values["alt_m"], values["radius_m"], values["stage"]) == ("512.25", "12.5", "pose")
+    assert (values["alt_m"], values["alt_sea_m"]) == ("512.25", str(SEA_M))
+    assert (values["radius_m"], values["stage"]) == ("12.5", "pose")
     assert (posed.view.heading, posed.view.tilt, posed.view.roll) == (90.0, 80.0, None)
     ring = folders["Accuracy"][0].geometry.exterior.coords
     assert len(ring) == 37
@@ -138,8 +139,9 @@ def test_gpx_has_waypoints_and_a_track_in_the_order_of_time(tmp_path: Path) -> N
     assert [p.longitude for p in segment.points] == [1, 2, 3]
     assert segment.points[0].time == datetime(2024, 5, 1, 10, 0, tzinfo=UTC)
     # GPX counts heights from the sea, and a dilution of precision is no accuracy.
-    posed = found.waypoints[0]
-    assert (posed.elevation, posed.horizontal_dilution, posed.time) == (None, None, None)
+    posed, plain = found.waypoints[:2]
+    assert (posed.elevation, posed.horizontal_dilution, posed.time) == (SEA_M, None, None)
+    assert plain.elevation is None
     ours = {node.tag.rpartition("}")[2]: node.text for node in posed.extensions}
     assert (ours["radius_m"], ours["alt_m"], ours["heading_deg"]) == ("12.5", "512.25", "90.0")
 
@@ -176,6 +178,7 @@ def test_csv_is_flat_and_guards_spreadsheets(tmp_path: Path) -> None:
     assert list(rows[0]) == list(COLUMNS)
     # A number below zero is a number.
     assert (rows[0]["lat"], rows[0]["alt_m"], rows[0]["best_candidate"]) == ("-47.25", "", "'=near.jpg")
+    assert (rows[7]["alt_sea_m"], rows[0]["alt_sea_m"]) == (str(SEA_M), "")
     assert (rows[7]["alt_m"], rows[7]["heading_deg"], rows[7]["std_up_m"]) == ("512.25", "90.0", "0.9")
     assert rows[7]["taken_at"] == "2024-05-01T12:02:00+02:00"
     assert csv_export.cell("x\udcff.jpg") == "x\\xff.jpg"

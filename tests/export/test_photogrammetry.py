@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from exported import FIX, HOSTILE, POSE, POSED, picture, write
+from exported import FIX, HOSTILE, POSE, POSED, SEA_M, picture, write
 
 from geoloc_cli.errors import UsageError
 from geoloc_cli.export.formats import FORMATS, Asked
@@ -95,6 +95,7 @@ def test_odm_names_each_photo_once_and_none_that_it_would_misread() -> None:
 MAPILLARY = {
     "MAPLatitude": float,
     "MAPLongitude": float,
+    "MAPAltitude": float,
     "MAPCaptureTime": str,
     "filename": str,
     "filetype": str,
@@ -125,6 +126,7 @@ def test_mapillary_is_described_as_its_schema_says(tmp_path: Path, monkeypatch: 
     assert plain["filename"] == str(tmp_path / "a.jpg")
     assert plain["MAPCaptureTime"] == "2024_05_01_10_00_00_000"  # of UTC
     assert posed["MAPCaptureTime"] == "2024_05_01_12_00_00_000"  # by its clock, since nobody says how far that was off
+    assert (posed["MAPAltitude"], "MAPAltitude" in plain) == (SEA_M, False)
     assert posed["MAPCompassHeading"] == {"TrueHeading": 90.0, "MagneticHeading": 90.0}
     assert (plain["MAPDeviceMake"], plain["MAPOrientation"]) == ("Maker", 1)
 

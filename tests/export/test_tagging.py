@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -71,10 +72,24 @@ def test_what_is_written_into_exif_is_what_is_read(tmp_path: Path, name: str) ->
         assert image.tobytes() == pixels
 
 
-def test_an_altitude_of_an_unknown_datum_and_a_heading_without_pose_are_not_written(tmp_path: Path) -> None:
+@pytest.mark.parametrize("write", ["exif", "sidecar"])
+def test_an_altitude_counts_from_the_sea_as_egm96_says(tmp_path: Path, write: str) -> None:
     photo = picture(tmp_path / "a.jpg")
-    said = tagged(photo, write="exif")
-    assert "above the ellipsoid" in said.notes[0]
+    said = tagged(photo, write=write)
+    assert said.notes == ()
+    assert said.tag
+    # In the South Pacific the sea stands 2.6 m below the ellipsoid.
+    assert said.tag.alt_m == pytest.approx(75.5 + 2.6, abs=0.05)
+    if write == "exif":
+        position = read_photo(photo).position
+        assert position
+        assert (position.alt_m, position.alt_datum) == (pytest.approx(said.tag.alt_m, abs=0.006), "sea_level")
+
+
+def test_no_altitude_of_a_photo_and_no_heading_without_a_pose_is_written(tmp_path: Path) -> None:
+    photo = picture(tmp_path / "a.jpg")
+    said = Tagger(TagOptions(write="exif")).tag(replace(fix_of(photo), alt_m=1e8))
+    assert said.notes == ("its altitude is left out: no photo is taken 1e+08 m above the ellipsoid",)
     position = read_photo(photo).position
     assert position
     assert position.alt_m is None
@@ -82,7 +97,7 @@ def test_an_altitude_of_an_unknown_datum_and_a_heading_without_pose_are_not_writ
     Tagger(TagOptions(write="exif")).tag(fix_of(plain, pose=False))
     position = read_photo(plain).position
     assert position
-    assert position.heading_deg is None
+    assert (position.alt_m, position.heading_deg) == (None, None)
 
 
 def test_exif_3_gets_the_number_that_means_the_sea_there(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import struct
 from dataclasses import dataclass
 from fractions import Fraction
 
+from geoloc_cli.geo.geoid import above_sea_m
 from geoloc_cli.photos.gps import ALT_RANGE_M, R90_PER_R68
 from geoloc_cli.photos.writing.tiff_block import NewTag
 from geoloc_cli.types import Fix
@@ -44,15 +45,17 @@ class Geotag:
 def geotag(fix: Fix, undulation_m: float | None = None) -> Geotag:
     """What can be said of a fix that has a place.
 
-    A fix's altitude counts from the ellipsoid, and EXIF's, until its version 3, from the sea, which is up to 105 m
-    away: it is left out unless `undulation_m` says how far the sea stands above the ellipsoid there.
+    A fix's altitude counts from the ellipsoid, and EXIF's, until its version 3, from the sea: how far that stands above
+    the ellipsoid there, EGM96 says, or `undulation_m`. What is no photo's altitude is left out.
     GPSHPositioningError gets the radius that holds 68 %, which is what phones write and what is read here, too; that
     of a cell is its whole radius, in which the place is as likely near the edge as in the middle.
     """
     if fix.lat is None or fix.lon is None or fix.radius_m is None:
         raise ValueError("a fix without a place says nothing")
     pose = fix.pose if fix.stage == "pose" and fix.pose and fix.pose.georeferenced else None
-    sea_m = fix.alt_m - undulation_m if fix.alt_m is not None and undulation_m is not None else None
+    sea_m = None
+    if fix.alt_m is not None:
+        sea_m = float(above_sea_m(fix.lat, fix.lon, fix.alt_m)) if undulation_m is None else fix.alt_m - undulation_m
     return Geotag(
         lat=fix.lat,
         lon=fix.lon,
