@@ -20,7 +20,6 @@ from geoloc_cli.geo.earth import Floats
 _ROWS, _COLUMNS = 721, 1440
 _PER_DEGREE = 4
 _STEP_M = 0.05
-_AROUND = np.arange(4)
 
 
 def undulation_m(lat: ArrayLike, lon: ArrayLike) -> Floats:
@@ -34,9 +33,11 @@ def undulation_m(lat: ArrayLike, lon: ArrayLike) -> Floats:
     down, along = (90.0 - at_lat) * _PER_DEGREE, at_lon % 360.0 * _PER_DEGREE
     row = np.minimum(down.astype(np.int64), _ROWS - 2)
     column = np.minimum(along.astype(np.int64), _COLUMNS - 1)  # a hair west of 0 is 360.0 by rounding
-    around = _grid()[(row[..., None] + _AROUND)[..., :, None], (column[..., None] + _AROUND)[..., None, :]]
-    found: Floats = np.einsum("...i,...ij,...j->...", _weights(down - row), around * _STEP_M, _weights(along - column))
-    return found[()]
+    grid, across = _grid(), _weights(along - column)
+    found = np.zeros(at_lat.shape)
+    for i, weight in enumerate(_weights(down - row)):
+        found += weight * sum(across[j] * grid[row + i, column + j] for j in range(4))
+    return found[()] * _STEP_M
 
 
 def above_sea_m(lat: ArrayLike, lon: ArrayLike, alt_m: ArrayLike) -> Floats:
@@ -49,16 +50,13 @@ def above_ellipsoid_m(lat: ArrayLike, lon: ArrayLike, sea_m: ArrayLike) -> Float
     return np.add(sea_m, undulation_m(lat, lon))
 
 
-def _weights(f: Floats) -> Floats:
-    """(..., 4) of the points at -1, 0, 1 and 2 for a place at `f`, 0 to 1 (Keys 1981, a = -1/2)."""
-    return np.stack(
-        [
-            ((1.0 - 0.5 * f) * f - 0.5) * f,
-            (1.5 * f - 2.5) * f * f + 1.0,
-            ((2.0 - 1.5 * f) * f + 0.5) * f,
-            (0.5 * f - 0.5) * f * f,
-        ],
-        axis=-1,
+def _weights(f: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Those of the points at -1, 0, 1 and 2 for a place at `f`, 0 to 1 (Keys 1981, a = -1/2)."""
+    return (
+        ((1.0 - 0.5 * f) * f - 0.5) * f,
+        (1.5 * f - 2.5) * f * f + 1.0,
+        ((2.0 - 1.5 * f) * f + 0.5) * f,
+        (0.5 * f - 0.5) * f * f,
     )
 
 

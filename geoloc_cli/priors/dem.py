@@ -17,7 +17,7 @@ Heights = NDArray[np.float32]
 
 MOST_READ = 200_000_000  # cells of one file
 _HEIGHTS_M = (-500.0, 9000.0)  # the ground's, from the Dead Sea to Everest; what is beyond is no height
-_METRES_PER_DEG = math.pi * EARTH_RADIUS_M / 180.0
+METRES_PER_DEG = math.pi * EARTH_RADIUS_M / 180.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ class Grid:
         """The height and the widths of cells in metres, at rows counted as above."""
         if self.zone:
             return self.down, np.full(np.shape(row), self.right)
-        across = self.right * _METRES_PER_DEG * np.cos(np.radians(self.north - self.down * row))
-        return self.down * _METRES_PER_DEG, np.maximum(across, 0.0)
+        across = self.right * METRES_PER_DEG * np.cos(np.radians(self.north - self.down * row))
+        return self.down * METRES_PER_DEG, np.maximum(across, 0.0)
 
 
 def grid_of(

@@ -11,13 +11,14 @@ import numpy as np
 from geoloc_cli.errors import UsageError
 from geoloc_cli.geo.belief import credible_radius_m, from_components, mix
 from geoloc_cli.geo.earth import Floats
+from geoloc_cli.geo.geoid import undulation_m
 from geoloc_cli.priors.blocks import components_of
-from geoloc_cli.priors.dem import Grid
+from geoloc_cli.priors.dem import METRES_PER_DEG, Grid, Heights
 from geoloc_cli.priors.dem_files import read_dem
 from geoloc_cli.types import Altitude, Belief, Photo, PriorGuess
 
-# The sea level is 30 m (RMS) from the ellipsoid over the Earth (EGM96), up to 106 m.
-_UNDULATION_M = 30.0
+# The geoid is asked at one place for so many degrees of the model's cells: it rises by some 5 cm a kilometre.
+_GEOID_DEG = 0.25
 _EYES_M = 1.6
 # The error of an elevation model itself: 90 % of SRTM's heights are within 9 m (Rodriguez et al. 2006).
 _MODEL_M = 5.5
@@ -50,9 +51,9 @@ class TerrainOptions:
     not state an accuracy: 15 m, of a phone's GPS (7.7 m by satellites in the open, 95 % within 15 m by the GPS Standard
     Positioning Service of 2008; twice that between houses and hills), and of the model's own 5.5 m.
 
-    `undulation_m` is how high the sea level lies above the ellipsoid there, as any geoid calculator tells (48 in the
-    Alps, -30 in New York); NaN is unknown. Altitudes from the ellipsoid need it, and some that are said to count from
-    the sea level do not: phones write what their GPS gives, and `ellipsoidal` is the share of them.
+    `undulation_m` is how high the sea level lies above the ellipsoid there (48 in the Alps, -30 in New York); NaN is
+    what EGM96 says of each place. Altitudes from the ellipsoid need it, and some that are said to count from the sea
+    level do: phones write what their GPS gives, and `ellipsoidal` is the share of them.
 
     A camera stands `above_m` over the ground with the share `above`: on a storey, a tower, a bridge; exponentially, so
     that some tens of metres are not excluded. `flown_m` is the same of a drone that does not state its height above
@@ -102,6 +103,9 @@ class TerrainPrior:
         self.grids = read_dem(Path(self.options.dem))
         self._areas = [_area(grid) for grid in self.grids]
         self._whole = sum(float(area.sum()) for area in self._areas)
+        self._seas_m = [sea_level_m(grid, self.options.undulation_m) for grid in self.grids]
+        every = np.concatenate([sea.ravel() for sea in self._seas_m]).astype(np.float64)
+        self._sea_m, self._sea_std_m = float(every.mean()), float(every.std())
 
     def believe(self, photo: Photo) -> tuple[Belief, PriorGuess] | None:
         """An even belief, and the reason why, where the photo has no altitude or the ground does not tell."""
@@ -109,12 +113,17 @@ class TerrainPrior:
         if altitude is None:
             return self._nothing("the photo states no altitude")
         kernel = kernel_of(altitude, self.options.flown or is_flown(photo), self.options)
-        ground_m = altitude.alt_m - _mean(kernel)
-        said = (
-            f"{altitude.alt_m:.0f} m by {altitude.source}, so its ground is at {ground_m:.0f} m +- {_std(kernel):.0f} m"
-        )
-        each = zip(self.grids, self._areas, strict=True)
-        likely = [_likelihood(grid, altitude.alt_m, kernel) * area for grid, area in each]
+        wrong = 1.0 if altitude.datum == "ellipsoid" else self.options.ellipsoidal
+        sea_m, sea_std_m = (self._sea_m, self._sea_std_m) if wrong == 1.0 else (0.0, 0.0)
+        ground_m, std_m = altitude.alt_m - _mean(kernel) - sea_m, math.hypot(_std(kernel), sea_std_m)
+        said = f"{altitude.alt_m:.0f} m by {altitude.source}, so its ground is at {ground_m:.0f} m +- {std_m:.0f} m"
+        if 0.0 < wrong < 1.0:
+            said += f", or at {ground_m - self._sea_m:.0f} m if that is from the ellipsoid"
+        likely = []
+        for grid, sea, area in zip(self.grids, self._seas_m, self._areas, strict=True):
+            counted = ((1.0 - wrong, grid.height_m), (wrong, grid.height_m + sea))
+            parts = [share * _likelihood(grid, up, altitude.alt_m, kernel) for share, up in counted if share]
+            likely.append(sum(parts[1:], parts[0]) * area)
         inside = sum(float(part.sum()) for part in likely) / self._whole
         here = (1.0 - self.options.doubt) * inside
         here /= here + self.options.doubt * _elsewhere(altitude.alt_m)
@@ -142,25 +151,31 @@ def is_flown(photo: Photo) -> bool:
 
 
 def kernel_of(altitude: Altitude, flown: bool, options: TerrainOptions) -> Kernel:
-    """What a stated altitude is above the ground under the camera: by its datum, its error, and the camera's stand."""
+    """What a stated altitude is above the ground under the camera: by its error, and the camera's stand."""
     sigma = math.hypot(altitude.std_m, _MODEL_M) if altitude.std_m else options.sigma_m
     if flown:
         sigma = max(sigma, options.flown_sigma_m)
-    wrong = 1.0 if altitude.datum == "ellipsoid" else options.ellipsoidal
-    known = not math.isnan(options.undulation_m)
-    datum = [(1.0 - wrong, 0.0, 0.0), (wrong, options.undulation_m if known else 0.0, 0.0 if known else _UNDULATION_M)]
     if altitude.above_start_m is not None:
         place = [(1.0, altitude.above_start_m, _START_M)]
     elif flown:
         place = _exponential(1.0, options.flown_m)
     else:
         place = [(1.0 - options.above, _EYES_M, 0.0), *_exponential(options.above, options.above_m)]
-    return [
-        (share * part, shift + up, math.hypot(sigma, wide, wider))
-        for share, shift, wide in datum
-        for part, up, wider in place
-        if share * part > 0.0
-    ]
+    return [(share, up, math.hypot(sigma, wide)) for share, up, wide in place if share > 0.0]
+
+
+def sea_level_m(grid: Grid, stated_m: float) -> Heights:
+    """How far the sea is above the ellipsoid, of a shape that broadcasts to the cells': as stated, or by EGM96."""
+    if not math.isnan(stated_m):
+        return np.full((1, 1), stated_m, np.float32)
+    degree = METRES_PER_DEG if grid.zone else 1.0
+    rows, columns = grid.height_m.shape
+    down, right = (max(1, int(_GEOID_DEG * degree / side)) for side in (grid.down, grid.right))
+    row = np.minimum(np.arange(0, rows, down) + down / 2.0, float(rows))
+    column = np.minimum(np.arange(0, columns, right) + right / 2.0, float(columns))
+    lat, lon = grid.places(*np.meshgrid(row, column, indexing="ij"))
+    sea = undulation_m(np.clip(lat, -90.0, 90.0), lon).astype(np.float32)
+    return sea.repeat(down, axis=0).repeat(right, axis=1)[:rows, :columns]
 
 
 def _exponential(share: float, mean_m: float) -> Kernel:
@@ -176,10 +191,13 @@ def _std(kernel: Kernel) -> float:
     return math.sqrt(sum(share * (shift**2 + sigma**2) for share, shift, sigma in kernel) - _mean(kernel) ** 2)
 
 
-def _likelihood(grid: Grid, alt_m: float, kernel: Kernel) -> Floats:
-    """The density of the altitude, per metre, of each cell (rows, columns); 0 where its height is unknown."""
-    known = np.isfinite(grid.height_m)
-    height = np.where(known, grid.height_m, 0.0).astype(np.float64)
+def _likelihood(grid: Grid, height_m: Heights, alt_m: float, kernel: Kernel) -> Floats:
+    """The density of the altitude, per metre, of each cell (rows, columns); 0 where its height is unknown.
+
+    height_m: of each cell, from what the altitude counts from.
+    """
+    known = np.isfinite(height_m)
+    height = np.where(known, height_m, 0.0).astype(np.float64)
     low = math.floor(float(height.min()))
     at = low + np.arange(math.ceil(float(height.max())) - low + 2.0)
     which = np.searchsorted((_RELIEF_M[1:] + _RELIEF_M[:-1]) / 2.0, grid.relief_m)

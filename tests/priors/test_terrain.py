@@ -15,9 +15,10 @@ from typer.testing import CliRunner
 from geoloc_cli.cli.app import app
 from geoloc_cli.errors import UsageError
 from geoloc_cli.geo.belief import from_components, log_density, mass_within, sample
+from geoloc_cli.geo.geoid import undulation_m
 from geoloc_cli.priors.blocks import components_of
 from geoloc_cli.priors.dem import grid_of
-from geoloc_cli.priors.terrain import TerrainOptions, TerrainPrior, is_flown, kernel_of
+from geoloc_cli.priors.terrain import TerrainOptions, TerrainPrior, is_flown, kernel_of, sea_level_m
 from geoloc_cli.registry import BackendSpec, create
 from geoloc_cli.types import Altitude, Attitude, Belief, Photo, PriorGuess
 
@@ -82,7 +83,7 @@ def test_regions_hold_the_places_where_photos_were_taken(tmp_path: Path) -> None
     for _ in range(200):
         row, column = rng.integers(0, 96, 2)
         up = 1.6 if rng.random() < 0.85 else rng.exponential(20.0)
-        off = rng.normal(0.0, 15.0 if rng.random() < 0.7 else math.hypot(15.0, 30.0))
+        off = rng.normal(0.0, 15.0) + (0.0 if rng.random() < 0.7 else float(undulation_m(47.1, 8.1)))
         belief, _ = asked(prior, at(ground[row, column] + up + off))
         told.append(1.0 - belief.spread)
         if not belief.components:  # so high or low that next to no ground of the model is
@@ -128,11 +129,37 @@ def test_what_the_altitude_counts_from_matters(tmp_path: Path) -> None:
     known = plateaus(tmp_path, *heights, undulation_m=48.0, above=0.0, sigma_m=5.0)
     assert shares(asked(known, at(601.6, "ellipsoid"))[0], 3) == pytest.approx([0.0, 1.0, 0.0], abs=1e-3)
     assert shares(asked(known, at(601.6))[0], 3) == pytest.approx([0.0, 0.3, 0.7], abs=0.02)
-    unknown = plateaus(tmp_path, *heights, above=0.0, sigma_m=5.0)
-    said = shares(asked(unknown, at(601.6, "ellipsoid"))[0], 3)
-    assert said[2] > said[1] > 0.1 > said[0]
+    # EGM96 says 48.4 m there.
+    modelled = plateaus(tmp_path, *heights, above=0.0, sigma_m=5.0)
+    assert shares(asked(modelled, at(601.6, "ellipsoid"))[0], 3) == pytest.approx([0.0, 1.0, 0.0], abs=1e-3)
+    assert shares(asked(modelled, at(601.6))[0], 3) == pytest.approx([0.0, 0.3, 0.7], abs=0.02)
     certain = plateaus(tmp_path, *heights, above=0.0, sigma_m=5.0, ellipsoidal=0.0)
     assert shares(asked(certain, at(601.6))[0], 3)[2] > 0.999
+
+
+def test_the_sea_level_is_that_of_each_place_of_a_model(tmp_path: Path) -> None:
+    """On ground of 500 m all the way along the equator, 400 m above the ellipsoid are about the south of India."""
+    ground = np.full((4, 360), 500.0)
+    rows = "\n".join(" ".join(map(str, row)) for row in ground.tolist())
+    (tmp_path / "equator.asc").write_text(f"ncols 360\nnrows 4\nxllcorner -180\nyllcorner 2\ncellsize 1\n{rows}\n")
+    prior = TerrainPrior(TerrainOptions(str(tmp_path / "equator.asc"), above=0.0))
+    belief, _ = asked(prior, at(401.6, "ellipsoid", std_m=1.0))
+    assert sum(c.weight for c in belief.components if 70.0 < c.lon < 88.0) > 0.8
+
+
+@pytest.mark.parametrize(
+    ("corner", "side", "zone"),
+    [((48.0, 6.0), 1 / 120, 0), ((60.0, -25.0), 0.5, 0), ((5_400_000.0, 300_000.0), 1_000.0, 32)],
+)
+def test_the_sea_level_of_a_cell_is_egm96s_to_a_metre(
+    tmp_path: Path, corner: tuple[float, float], side: float, zone: int
+) -> None:
+    grid = grid_of(np.zeros((70, 113)), *corner, side, side, zone, tmp_path)
+    row, column = np.meshgrid(np.arange(70) + 0.5, np.arange(113) + 0.5, indexing="ij")
+    off = sea_level_m(grid, math.nan) - undulation_m(*grid.places(row, column))
+    assert np.abs(off).max() < 1.5
+    assert math.sqrt(np.mean(off**2)) < 0.5
+    assert np.array_equal(sea_level_m(grid, 47.5), [[47.5]])
 
 
 def test_an_accuracy_that_is_stated_wins(tmp_path: Path) -> None:
