@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from geoloc_cli.geo.belief import from_components
 from geoloc_cli.geo.earth import geodetic_from_enu
 from geoloc_cli.geo.fisher import R90_PER_SIGMA
+from geoloc_cli.geo.geoid import above_ellipsoid_m
 from geoloc_cli.maps.colmap import scaled
 from geoloc_cli.maps.georeference import Georeference
 from geoloc_cli.pose.estimate import PoseFound
@@ -124,10 +125,12 @@ def place_of(found: PoseFound, georeference: Georeference) -> Component:
 
 
 def altitude_of_pose(found: PoseFound, georeference: Georeference) -> float | None:
-    """Metres above the ellipsoid; None where the map's heights do not count from it."""
-    if georeference.alt_datum != "ellipsoid":
+    """Metres above the ellipsoid, by EGM96 where the map's heights count from the sea; None where nobody says."""
+    if georeference.alt_datum is None:
         return None
-    return round(float(geodetic_from_enu(georeference.in_enu(found.refined.center), georeference.origin)[2]), 3)
+    lat, lon, alt_m = geodetic_from_enu(georeference.in_enu(found.refined.center), georeference.origin)
+    above_m = alt_m if georeference.alt_datum == "ellipsoid" else above_ellipsoid_m(lat, lon, alt_m)
+    return round(float(above_m), 3)
 
 
 def belief_of(places: Sequence[Component]) -> Belief:

@@ -12,6 +12,7 @@ import pytest
 
 from geoloc_cli.engine.local import LocalPool
 from geoloc_cli.geo.earth import enu_from_geodetic, haversine_m
+from geoloc_cli.geo.geoid import undulation_m
 from geoloc_cli.maps.folder import index_of, open_map
 from geoloc_cli.maps.inspect import camera_rows
 from geoloc_cli.pipeline.ablation import POSED, POSED_ALONE, VERIFIED, Ablated, ablate_photos
@@ -92,6 +93,8 @@ def test_a_photo_beside_the_walk_is_posed_to_decimetres_and_degrees(street: Mapp
         assert fix.pose.camera is not None
         assert (fix.pose.camera.width, fix.pose.camera.height) == (query.pose.width, query.pose.height)
         assert fix.pose.camera.params[0] == pytest.approx(query.pose.focal_px, rel=0.03)
+        # The map's photographs say how high above the sea they are, and a fix counts from the ellipsoid, 18 m below.
+        assert fix.alt_m == pytest.approx(query.alt_m + float(undulation_m(query.lat, query.lon)), abs=0.5)
         component = map_of(fix.pose, str(street.folder / "map"), "", None, "mutual-nn")
         assert component is not None
         assert set(component.model.images) == {photo.path for photo in street.photos}
