@@ -11,6 +11,7 @@ from functools import cache
 from importlib.resources import files
 
 from geoloc_cli.export.ground import length
+from geoloc_cli.export.located import alt_sea_m_of
 from geoloc_cli.export.markup import Html, element, join, visible
 from geoloc_cli.export.views import Place, View, around
 from geoloc_cli.export.world import Kind, WorldMap, legend
@@ -92,8 +93,8 @@ def _figures(fix: Fix) -> Html:
     if fix.lat is not None and fix.lon is not None:
         rows.append(("place", f"{fix.lat:.6f}, {fix.lon:.6f}"))
         rows.append(("radius", f"{length(fix.radius_m)} (90 %)" if fix.radius_m is not None else "not known"))
-        if fix.alt_m is not None:
-            rows.append(("altitude", f"{fix.alt_m:.1f} m above the ellipsoid"))
+        if (sea_m := alt_sea_m_of(fix)) is not None:
+            rows.append(("altitude", f"{sea_m:.1f} m above the sea"))
     if fix.stage:
         rows.append(("within 1 km", f"{fix.confidence:.0%} sure"))
     rows += [("rests on", fix.stage)] if fix.stage else []

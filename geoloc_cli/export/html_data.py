@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from geoloc_cli.export.ground import outlines
+from geoloc_cli.export.located import alt_sea_m_of
 from geoloc_cli.export.markup import visible
 from geoloc_cli.geo.earth import Floats
 from geoloc_cli.geo.projections import EqualEarth, areas, strands
@@ -95,7 +96,7 @@ def _columns(answers: Sequence[Fix | Failure], truth: Sequence[Place | None] | N
 
 
 _NAMES = (
-    *("name", "status", "reason", "lat", "lon", "alt_m", "radius_m", "confidence", "stage"),
+    *("name", "status", "reason", "lat", "lon", "alt_sea_m", "radius_m", "confidence", "stage"),
     *("belief", "candidates", "pose", "priors"),
 )
 
@@ -111,7 +112,7 @@ def _row(answer: Fix | Failure, skipped: int, known: dict[Any, int], kept: Kept)
         "reason": answer.reason and answer.reason.replace("_", " "),
         "lat": _degrees(answer.lat),
         "lon": _degrees(answer.lon),
-        "alt_m": _short(answer.alt_m, 7),
+        "alt_sea_m": _short(alt_sea_m_of(answer), 7),
         "radius_m": _short(answer.radius_m),
         "confidence": round(answer.confidence, 4),
         "stage": answer.stage,

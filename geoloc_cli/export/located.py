@@ -58,10 +58,8 @@ class Located:
 
     @cached_property
     def alt_sea_m(self) -> float | None:
-        """Metres above the sea by EGM96, which is good to a metre; None where the fix has no height."""
-        if self.fix.alt_m is None:
-            return None
-        return round(float(above_sea_m(*self.place, self.fix.alt_m)), 2)
+        """Metres above the sea; None where the fix has no height."""
+        return alt_sea_m_of(self.fix)
 
     @cached_property
     def photo(self) -> Photo | None:
@@ -130,6 +128,13 @@ class Located:
             "best_inliers": best.inliers if best else None,
             "disclosed": fix.disclosed.level if fix.disclosed else None,
         }
+
+
+def alt_sea_m_of(fix: Fix) -> float | None:
+    """Metres above the sea by EGM96, which is good to a metre; None where the fix has no height, or no place."""
+    if fix.alt_m is None or fix.lat is None or fix.lon is None:
+        return None
+    return round(float(above_sea_m(fix.lat, fix.lon, fix.alt_m)), 2)
 
 
 def in_time_order(photos: Iterable[Located]) -> list[Located]:

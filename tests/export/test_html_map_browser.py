@@ -88,6 +88,7 @@ def test_it_draws_and_a_click_on_a_mark_opens_the_evidence(page: Headless, small
     said = "\n".join(texts(page, "#evidence-body"))
     assert "-33.50000, -70.25000" in said
     assert "heading 90.0°, pitch -10.0°" in said
+    assert "482.5 m above the sea" in said
     assert "22 m from the true place" in said
     assert "<img src=x onerror=alert(1)>\\u202egpj.jpg\nA second line." in said
     assert page.run("document.querySelector('#list [aria-current]').dataset.number") == "0"

@@ -46,7 +46,7 @@ function factsOf(photos, number, error) {
   if (!Number.isNaN(error)) facts.push(['error', `${spelled(error)} from the true place`]);
   if (of('stage')) facts.push(['stage', of('stage')]);
   if (of('status') === 'ok' && of('reason')) facts.push(['note', of('reason')]);
-  if (of('alt_m') !== null) facts.push(['altitude', `${of('alt_m').toFixed(1)} m above the ellipsoid`]);
+  if (of('alt_sea_m') !== null) facts.push(['altitude', `${of('alt_sea_m').toFixed(1)} m above the sea`]);
   if (of('pose')) facts.push(...poseFacts(of('pose')));
   return made('dl', facts.flatMap(([name, said]) => [made('dt', name), made('dd', said)]));
 }
