@@ -131,7 +131,7 @@ class Located:
 
 
 def alt_sea_m_of(fix: Fix) -> float | None:
-    """Metres above the sea by EGM96, which is good to a metre; None where the fix has no height, or no place."""
+    """Metres above the sea by EGM96, which is good to about a metre; None where the fix has no height, or no place."""
     if fix.alt_m is None or fix.lat is None or fix.lon is None:
         return None
     return round(float(above_sea_m(fix.lat, fix.lon, fix.alt_m)), 2)
