@@ -96,7 +96,7 @@ def smooth_album(
             step()
         told.odd += [odd for odd in here.odd() if odd not in told.odd]
     for path, first in copies.items():
-        final[path] = replace(final[first], photo=path, timing_ms=alone[path].timing_ms)
+        final[path] = replace(final[first], photo=path, sha256=alone[path].sha256, timing_ms=alone[path].timing_ms)
         step()
     return [final.get(a.photo, a) if isinstance(a, Fix) else a for a in answers], told
 
