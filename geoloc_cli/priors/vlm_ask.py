@@ -11,6 +11,7 @@ from geoloc_cli.errors import PriorFailed, UsageError
 from geoloc_cli.priors.vlm_belief import Resolve, belief_of, scales_from
 from geoloc_cli.priors.vlm_consistency import Way
 from geoloc_cli.priors.vlm_context import QUESTION, Contexts, contexts_in, with_contexts
+from geoloc_cli.priors.vlm_localizable import LEAST, Localizable, doubted, heard, not_asked, question
 from geoloc_cli.priors.vlm_look import Looked, Read, look_again
 from geoloc_cli.priors.vlm_parse import Answer, Unread, judged, parse
 from geoloc_cli.priors.vlm_pictures import VIEWS, Picture
@@ -38,6 +39,8 @@ class AskOptions:
     by their coordinates, or several such numbers, round which the samples go first of all. `cache`: a folder in which
     answers are kept; empty: this system's usual one, `none`: nowhere. `calibration`: a file of scales, in which the
     model's entry is used. `context`: it is asked what the photo shows, for a policy (`vlm_context.py`), too.
+    `localizable`: it is first asked if the photo can be located at all (`vlm_localizable.py`), and no further where it
+    gives that a chance below `localizable_least`.
     """
 
     model: str = ""
@@ -55,6 +58,8 @@ class AskOptions:
     cache: str = ""
     calibration: str = ""
     context: bool = False
+    localizable: bool = False
+    localizable_least: float = LEAST
 
     def check(self) -> None:
         if self.strategy not in STRATEGIES:
@@ -67,6 +72,7 @@ class AskOptions:
             raise UsageError(f"looks is {self.looks}; give a number from 1 to {_MOST_LOOKS}.")
         if any(contexts_of(self.rag)) and not self.gallery:
             raise UsageError(f"rag={self.rag} needs a gallery; give gallery=FOLDER, of an index, or gallery=geoclip.")
+        check_share(self, "localizable_least")
         above_zero(self, "max_px", "max_tokens")
         not_negative(self, "temperature", "wordings")
 
@@ -76,6 +82,12 @@ def above_zero(options: object, *names: str) -> None:
     for name in names:
         if not 0 < getattr(options, name) < float("inf"):
             raise UsageError(f"{name} is {getattr(options, name)}; give a number above 0.")
+
+
+def check_share(options: object, name: str) -> None:
+    """UsageError where this option is no share."""
+    if not 0 <= getattr(options, name) <= 1:
+        raise UsageError(f"{name} is {getattr(options, name)}; give a number from 0 to 1.")
 
 
 def not_negative(options: object, *names: str) -> None:
@@ -119,12 +131,25 @@ class Questioner:
         self._neighbours = neighbours
 
     def about(self, photo: Photo) -> Conversation[tuple[Belief, PriorGuess] | None]:
-        """None where no sample names a place. Raises PriorFailed where no sample was answered, and PhotoError's other
-        kin where the picture cannot be read.
+        """None where no sample names a place, unless `localizable` says more. Raises PriorFailed where no sample was
+        answered, and PhotoError's other kin where the picture cannot be read.
         """
+        picture = Picture(photo.path, self._options.max_px)
+        if not self._options.localizable:
+            return (yield from self._located(photo, picture))
+        try:
+            first = heard((yield question(picture.shown())))
+        except PriorFailed:
+            first = Localizable()
+        if first.chance is None or first.chance >= self._options.localizable_least:
+            return doubted(self._name, (yield from self._located(photo, picture)), first)
+        nothing = not_asked(self._name, first, self._options.localizable_least)
+        return with_contexts(self._name, nothing, []) if self._options.context else nothing
+
+    def _located(self, photo: Photo, picture: Picture) -> Conversation[tuple[Belief, PriorGuess] | None]:
+        """All samples, joined."""
         said, ways, trail = list[Answer | Unread](), list[Way](), _Trail()
         failed: PriorFailed | None = None
-        picture = Picture(photo.path, self._options.max_px)
         nearby = self._nearby(photo)
         for sample in range(self._options.samples):
             way = self._way(sample)

@@ -22,6 +22,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from geoloc_cli.errors import MissingExtra, PriorFailed, UsageError
 from geoloc_cli.models.offline import offline
+from geoloc_cli.priors.vlm_localizable import MOST_TOKENS, chance_in
 from geoloc_cli.priors.vlm_talk import Reply, Request, Shown, Turn
 from geoloc_cli.priors.vlm_tools import called, offered
 
@@ -36,8 +37,11 @@ _SIMPLER = {
     "max_tokens": "max_tokens",
     "temperature": "temperature",
     "response_format": "response_format",
+    "logprobs": "logprobs",
     "tools": "tool",
 }
+# Of these the first that was sent is left out where a complaint names nothing.
+_DOUBTFUL = ("response_format", "logprobs")
 # What is no network, and is asked with --offline, too.
 _HERE = ("localhost", "127.0.0.1", "::1")
 _SECRET_WORDS = ("key", "token", "secret", "password", "sig")
@@ -137,16 +141,18 @@ class Endpoint:
         raise PriorFailed(f"{self.place} gave no answer: {reply.why}.")
 
     def _body(self, request: Request) -> dict[str, Any]:
-        tools = offered(request.schema) if self.tools else []
-        return {
+        said = {
             "model": self.model,
             "messages": [{"role": turn.role, "content": _content(turn)} for turn in request.turns],
             "temperature": request.temperature,
             "max_tokens": request.max_tokens,
-            "response_format": {
-                "type": "json_schema",
-                "json_schema": {"name": "place", "strict": True, "schema": request.schema},
-            },
+        }
+        if request.yes_or_no:
+            return said | {"logprobs": True, "top_logprobs": MOST_TOKENS}
+        tools = offered(request.schema) if self.tools else []
+        schema = {"name": "place", "strict": True, "schema": request.schema}
+        return said | {
+            "response_format": {"type": "json_schema", "json_schema": schema},
             **({"tools": tools} if tools else {}),
         }
 
@@ -178,14 +184,17 @@ class Endpoint:
             sent = {key: value for key, value in body.items() if key not in self._dropped}
         if "max_tokens" in body and "max_tokens" not in sent:
             sent["max_completion_tokens"] = body["max_tokens"]
+        if "logprobs" not in sent:
+            sent.pop("top_logprobs", None)
         return sent
 
     def _simplify(self, trouble: _Trouble, sent: dict[str, Any]) -> bool:
         """Whether a refused request is worth another try without the part that was refused: each part once."""
-        if trouble.status not in (400, 415, 422, 501):
-            return False
         named = [key for key in _SIMPLER if key in sent and _SIMPLER[key] in trouble.body]
-        part = named[0] if named else ("response_format" if "response_format" in sent else None)
+        # A server that grants this model no log-probabilities may call that forbidden.
+        if trouble.status not in (400, 415, 422, 501) and (trouble.status, named) != (403, ["logprobs"]):
+            return False
+        part = named[0] if named else next((key for key in _DOUBTFUL if key in sent), None)
         if part is None:
             return False
         with self._lock:
@@ -232,7 +241,8 @@ class Endpoint:
                 f"it redirects (status {status}), which is not followed; give the final URL", False, status=status
             )
         if status in (401, 403):
-            return _Trouble(f"status {status}: the key in {self.key_env} is missing or refused", False, status=status)
+            why = f"status {status}: the key in {self.key_env} is missing or refused"
+            return _Trouble(why, False, status=status, body=text[:4000])
         if status != 200:
             wait = _retry_after(response.headers.get("retry-after"))
             return _Trouble(f"status {status}", status in _RETRIED, wait, status, text[:4000])
@@ -294,7 +304,8 @@ def _reply(text: str, key: str, tools: bool) -> Reply | _Trouble:
     """The message of a completion, or its call of a tool where some were offered; nothing else is looked at."""
     try:
         loaded = json.loads(text)
-        message = loaded["choices"][0]["message"]
+        choice = loaded["choices"][0]
+        message = choice["message"]
         content = message.get("content") or message.get("refusal") or ""
         if isinstance(content, list):
             content = "\n".join(str(part["text"]) for part in content if isinstance(part, dict) and "text" in part)
@@ -306,4 +317,4 @@ def _reply(text: str, key: str, tools: bool) -> Reply | _Trouble:
     if not isinstance(content, str):
         return _Trouble("its answer is no chat completion", True)
     whole = [token if isinstance(token, int) and 0 <= token < 10**9 else 0 for token in tokens]
-    return Reply(content.replace(key, "(key)") if key else content, whole[0], whole[1])
+    return Reply(content.replace(key, "(key)") if key else content, whole[0], whole[1], chance_in(choice))

@@ -16,6 +16,7 @@ import transformers
 
 from geoloc_cli.errors import GeolocError, MissingExtra, WeightsMismatch
 from geoloc_cli.models.folders import ModelFolder
+from geoloc_cli.priors.vlm_localizable import NO, YES, side
 
 _OFFLINE = {"local_files_only": True, "trust_remote_code": False}
 # Where a checkpoint names the class of its processor, the newest habit first.
@@ -108,6 +109,13 @@ def commands_of(tokenizer: Any) -> re.Pattern[str]:
     bracketed = [token for token in added if len(token) > 2 and token[0] + token[-1] in ("<>", "[]")]
     longest_first = sorted({*tokenizer.all_special_tokens, *bracketed}, key=len, reverse=True)
     return re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+
+
+def sides_of(tokenizer: Any) -> dict[str, list[int]]:
+    """The tokens that are the word `yes`, and those that are `no`, in any case and with a space before or not."""
+    short = [number for text, number in tokenizer.get_vocab().items() if text.lower().endswith((YES, NO))]
+    read = [(side(tokenizer.decode([number])), number) for number in sorted(short)]
+    return {word: [number for said, number in read if said == word] for word in (YES, NO)}
 
 
 def folds_system(processor: Any, folder: ModelFolder, owner: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import io
+import math
 from collections import deque
 from collections.abc import Sequence
 from typing import Any
@@ -16,7 +17,8 @@ from geoloc_cli.device import full_precision
 from geoloc_cli.errors import PhotoError, PriorFailed
 from geoloc_cli.models.folders import ModelFolder
 from geoloc_cli.models.weights import versions
-from geoloc_cli.priors.vlm_local_load import commands_of, first_line, folds_system, load, quietly
+from geoloc_cli.priors.vlm_local_load import commands_of, first_line, folds_system, load, quietly, sides_of
+from geoloc_cli.priors.vlm_localizable import NO, YES
 from geoloc_cli.priors.vlm_talk import Reply, Request, Shown, digest_of
 
 _LEAST_DRAWN = 1e-20
@@ -40,6 +42,7 @@ class LocalModel:
         self.network = network.to(device)
         self._tokenizer = self._processor.tokenizer
         self._commands = commands_of(self._tokenizer)
+        self._sides = sides_of(self._tokenizer)
         if self._tokenizer.pad_token_id is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token
         self._ends = _ends(self.network.generation_config.eos_token_id, self._tokenizer.eos_token_id)
@@ -149,23 +152,28 @@ class LocalModel:
     def _answers(self, asked: list[tuple[Request, Messages]]) -> list[Reply]:
         inputs = self.encoded([messages for _, messages in asked])
         requests = [request for request, _ in asked]
+        chances = Chances(self._sides)
         written = self.network.generate(
             **inputs,
             generation_config=self._how(requests[0].max_tokens),
-            logits_processor=transformers.LogitsProcessorList([Draws(requests, self._device)]),
+            logits_processor=transformers.LogitsProcessorList([chances, Draws(requests, self._device)]),
         )
         before = inputs["input_ids"].shape[1]
         counts = inputs["attention_mask"].sum(dim=1).tolist()
-        return [self._reply(row.tolist(), count) for row, count in zip(written[:, before:], counts, strict=True)]
+        said = zip(requests, written[:, before:], counts, chances.first, strict=True)
+        return [
+            self._reply(row.tolist(), count, chance if request.yes_or_no else None)
+            for request, row, count, chance in said
+        ]
 
-    def _reply(self, tokens: list[int], input_tokens: int) -> Reply:
+    def _reply(self, tokens: list[int], input_tokens: int, chance: float | None) -> Reply:
         """What was written before the first sign of the end; what follows it in a batch is padding."""
         end = next((i for i, token in enumerate(tokens) if token in self._ends), None)
         written = len(tokens) if end is None else end + 1
         self._input_tokens += input_tokens
         self._output_tokens += written
         text = self._tokenizer.decode(tokens[:end], skip_special_tokens=True)
-        return Reply(text.strip(), input_tokens, written)
+        return Reply(text.strip(), input_tokens, written, chance)
 
     def _how(self, max_tokens: int) -> Any:
         """The authors' settings of generation, but for what a request states: chance is added by `Draws`."""
@@ -174,6 +182,24 @@ class LocalModel:
         how.update(max_length=None, max_new_tokens=max_tokens, pad_token_id=self._tokenizer.pad_token_id)
         how.update(eos_token_id=sorted(self._ends))
         return how
+
+
+class Chances(transformers.LogitsProcessor):
+    """Keeps of each row how likely its first token is yes rather than no; None of a model that has no such tokens."""
+
+    def __init__(self, sides: dict[str, list[int]]) -> None:
+        """sides: the tokens of `yes` and of `no`."""
+        self._sides = sides
+        self.first: list[float | None] = []
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+        """scores: (B, V) logits, which stay as they are."""
+        if not self.first:
+            yes, no = (scores[:, self._sides[side]].double().logsumexp(dim=1) for side in (YES, NO))
+            told = torch.sigmoid(yes - no).tolist() if all(self._sides.values()) else [math.nan] * len(scores)
+            # Nor is it known where both are ruled out, by a processor of the model's own.
+            self.first = [None if math.isnan(chance) else chance for chance in told]
+        return scores
 
 
 class Draws(transformers.LogitsProcessor):

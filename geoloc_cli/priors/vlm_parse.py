@@ -90,12 +90,16 @@ def parse(text: str) -> Answer | Unread:
     cleaned = clean(text)
     if not cleaned.strip():
         return Unread("empty")
-    spoken = _THOUGHT.sub(" ", cleaned)
-    for part in dict.fromkeys((spoken, cleaned)):
+    for part in dict.fromkeys((_THOUGHT.sub(" ", cleaned), cleaned)):
         answer = _read(untagged(part))
         if answer:
             return answer
     return Unread(_why_not(cleaned), plain(cleaned))
+
+
+def spoken(text: str) -> str:
+    """An answer as plain text, without the thoughts before it and without tags."""
+    return untagged(_THOUGHT.sub(" ", clean(text)))
 
 
 def _read(text: str) -> Answer | None:

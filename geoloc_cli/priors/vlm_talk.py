@@ -42,13 +42,17 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """All that was said so far, and the JSON schema that the next answer is to keep; `sample` counts repetitions."""
+    """All that was said so far, and the JSON schema that the next answer is to keep; `sample` counts repetitions.
+
+    `yes_or_no`: the answer is one of these words, and how likely its first token is yes is wanted, too; without schema.
+    """
 
     turns: tuple[Turn, ...]
     schema: dict[str, Any]
     temperature: float
     max_tokens: int
     sample: int = 0
+    yes_or_no: bool = False
 
     def followed(self, reply: Reply, parts: tuple[str | Shown, ...], schema: dict[str, Any]) -> Request:
         """The next request: what was said to this one, no longer than an answer is, and what is asked then."""
@@ -58,11 +62,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The text that a model answered, and the tokens that were counted."""
+    """The text that a model answered, and the tokens that were counted.
+
+    `chance`: of yes rather than no, where that was asked for and is known (`vlm_localizable.py`).
+    """
 
     text: str
     input_tokens: int = 0
     output_tokens: int = 0
+    chance: float | None = None
 
 
 Conversation = Generator[Request, Reply, T]
@@ -102,11 +110,13 @@ class Remembered:
             return None
         with self._lock:
             self.recalled += 1
-        return Reply(kept["reply"].tobytes().decode("utf-8", errors="replace"))
+        chance = float(kept["chance"]) if "chance" in kept else None
+        return Reply(kept["reply"].tobytes().decode("utf-8", errors="replace"), chance=chance)
 
     def keep(self, request: Request, reply: Reply) -> Reply:
         data = reply.text.encode("utf-8", errors="replace")
-        self._store.put(self._key(request), {"reply": np.frombuffer(data, dtype=np.uint8)})
+        chance = {} if reply.chance is None else {"chance": np.array(reply.chance)}
+        self._store.put(self._key(request), {"reply": np.frombuffer(data, dtype=np.uint8), **chance})
         return reply
 
     def _key(self, request: Request) -> str:
@@ -121,7 +131,7 @@ def digest_of(request: Request, speaker: str = "") -> str:
         said=[_digests(turn) for turn in request.turns],
         schema=request.schema,
         sample=request.sample,
-        options=[request.temperature, request.max_tokens],
+        options=[request.temperature, request.max_tokens, *(["yes or no"] if request.yes_or_no else [])],
     )
 
 

@@ -17,6 +17,8 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, 
 from geoloc_cli.models.folders import ModelFolder
 from geoloc_cli.priors.vlm_ask import AskOptions, Questioner
 from geoloc_cli.priors.vlm_local_net import LocalModel
+from geoloc_cli.priors.vlm_localizable import question
+from geoloc_cli.priors.vlm_pictures import Picture
 from geoloc_cli.priors.vlm_prompts import STRATEGIES, SYSTEM
 from geoloc_cli.priors.vlm_talk import Request
 from geoloc_cli.types import Photo
@@ -146,13 +148,18 @@ def request(photo: Photo, sample: int = 0, temperature: float = 0.0, max_tokens:
     return replace(next(Questioner("test", options, None).about(photo)), sample=sample, temperature=temperature)
 
 
-def teach(folder: Path, family: str, lessons: dict[Photo, str]) -> Path:
-    """A model that was taught what to answer about pictures like these, in 60 steps of Adam."""
-    words = tokenizer(family, tuple(dict.fromkeys(lessons.values())))
+def teach(folder: Path, family: str, lessons: dict[Photo, str], localizable: dict[Photo, str] | None = None) -> Path:
+    """A model that was taught what to answer about pictures like these, in 60 steps of Adam.
+
+    localizable: what it answers where it is asked if they can be located.
+    """
+    taught = [(request(photo), text) for photo, text in lessons.items()]
+    taught += [(question(Picture(photo.path, 112).shown()), text) for photo, text in (localizable or {}).items()]
+    words = tokenizer(family, tuple(dict.fromkeys(text for _, text in taught)))
     save(folder, family, words, build(family, words))
-    model = LocalModel(ModelFolder(folder), "cpu", "float32", len(lessons), "test")
-    asked = model.encoded([model.messages(request(photo)) for photo in lessons])
-    answers = torch.tensor([[*words.encode(text), words.eos_token_id] for text in lessons.values()])
+    model = LocalModel(ModelFolder(folder), "cpu", "float32", len(taught), "test")
+    asked = model.encoded([model.messages(one) for one, _ in taught])
+    answers = torch.tensor([[*words.encode(text), words.eos_token_id] for _, text in taught])
     asked["input_ids"] = torch.cat((asked["input_ids"], answers), dim=1)
     for name, value in (("attention_mask", 1), ("mm_token_type_ids", 0)):
         if name in asked:
