@@ -100,8 +100,9 @@ def _foreseen(model: Model) -> str:
         return f"here already, {table.printable(str(here.path))}"
     if not model.pulled:
         return f"nobody serves its file for programs; download it from {model.source}"
-    size = "a file of unknown size" if model.size_bytes is None else f"{model.size_bytes / 1e6:.1f} MB"
-    whence = model.url or f"the hub's {model.hub}, {model.hub_file}"
+    size = f"{model.whole_bytes / 1e6:.1f} MB" if model.whole_bytes else "a file of unknown size"
+    what = f"{len(model.files)} files" if model.files else model.hub_file
+    whence = model.url or f"the hub's {model.hub}, {what}"
     return f"would fetch {size} from {whence} to {models_folder()}; its licence is {model.licence}"
 
 
@@ -160,7 +161,9 @@ def path_of_model(name: str = typer.Argument(..., metavar="NAME", help="A model.
 def add_model(
     name: str = typer.Argument(..., metavar="NAME", help="What it is to be called."),
     kind: str = typer.Option(..., "--kind", metavar="KIND", help="descriptor, features, matcher or prior."),
-    file: Path = typer.Option(..., "--file", metavar="FILE", help="Its weights; they are copied."),
+    file: Path = typer.Option(
+        ..., "--file", metavar="FILE", help="Its weights, or its folder of transformers'; copied."
+    ),
     config: Path = typer.Option(
         ..., "--config", metavar="FILE", help="TOML: its backend, and its options, licence and the like."
     ),
@@ -173,7 +176,9 @@ def add_model(
     from geoloc_cli.models.own import add
 
     made = add(name, kind, file, config, dry_run=dry_run)
+    use = f"--{made.kind} '{made.backend}?model={made.name}'" if made.files else f"--{made.kind} {made.name}"
     if dry_run:
-        talk.say(f"{made.name}: would be added as {made.file}; --{made.kind} {made.name} would use it.")
+        talk.say(f"{made.name}: would be added as {made.file}; {use} would use it.")
     else:
-        talk.say(f"{made.name}: added, SHA-256 {made.sha256}; --{made.kind} {made.name} uses it.")
+        pinned = f"{len(made.files)} files, each by its SHA-256" if made.files else f"SHA-256 {made.sha256}"
+        talk.say(f"{made.name}: added, {pinned}; {use} uses it.")

@@ -25,7 +25,19 @@ _PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,79}")
 # The names of files that authors chose hold brackets, too.
 _FILE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._()-]{0,79}")
 _DIGEST = re.compile(r"[0-9a-f]{64}")
+_COMMIT = re.compile(r"[0-9a-f]{40}")
+# What transformers reads of a model's folder; none of it is code.
+READ = (".json", ".safetensors", ".jinja", ".txt", ".model")
 Scalar = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One file of a model that is a folder: its plain name there, its SHA-256 and its size."""
+
+    name: str
+    sha256: str
+    size_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +49,9 @@ class Model:
     hub, hub_file: a repository of the Hugging Face hub and the file's path in it; or url: of the file itself, https; or
     neither, where the user must bring the file. gated: it is given only to who accepted its licence there.
     file: the plain name under which it is kept here.
+    files: of a model that is a folder, as transformers keeps them, each of its files; then `file` is the folder's name,
+    hub_file, size_bytes and sha256 are theirs, a hub's revision is a commit, and a url ends with the slash before their
+    names.
     commercial: whether its licence allows such use: yes, no, or ask, where conditions must be read.
     size_bytes, sha256: of the file; None and empty where nobody has stated them. about_mb: where a page rounds it.
     input_px, dim, mean, std: the side of the pictures that its authors show it, the length of a descriptor, and what
@@ -66,12 +81,18 @@ class Model:
     std: tuple[float, float, float] | None = None
     extra: str = ""
     options: dict[str, Scalar] = field(default_factory=dict)
+    files: tuple[Part, ...] = ()
     own: bool = False
 
     @property
     def pulled(self) -> bool:
         """Whether `geoloc models pull` knows where to get it."""
         return bool(self.hub or self.url)
+
+    @property
+    def whole_bytes(self) -> int:
+        """Of its file or all of its files; 0 where nobody has stated it."""
+        return sum(part.size_bytes for part in self.files) or self.size_bytes or 0
 
 
 _KEYS = {entry.name: entry for entry in dataclasses.fields(Model) if entry.name not in ("name", "own")}
@@ -187,6 +208,8 @@ def entry(name: str, table: dict[str, Any], where: str) -> Model:
 
 
 def _typed(key: str, value: Any, owner: str) -> Any:
+    if key == "files":
+        return _parts(value, owner)
     if key in ("mean", "std"):
         if isinstance(value, list) and len(value) == 3 and all(type(v) in (int, float) for v in value):
             return tuple(float(v) for v in value)
@@ -197,9 +220,49 @@ def _typed(key: str, value: Any, owner: str) -> Any:
     return value
 
 
+def _parts(value: Any, owner: str) -> tuple[Part, ...]:
+    keys = {"name": str, "sha256": str, "size_bytes": int}
+    whole = isinstance(value, list) and all(
+        isinstance(one, dict) and {key: type(given) for key, given in one.items()} == keys for one in value
+    )
+    if not whole or not value:
+        raise ConfigError(f"{owner}: files is no list of tables; give the name, sha256 and size_bytes of each file.")
+    return tuple(Part(**one) for one in value)
+
+
+def _folder_faults(model: Model) -> list[tuple[str, str]]:
+    """What is wrong with an entry of several files."""
+    found = []
+    names = [part.name for part in model.files]
+    for part in model.files:
+        if not _FILE.fullmatch(part.name) or not part.name.endswith(READ):
+            found.append(
+                (f"the file '{part.name}' in its folder", f"give a plain name that ends with {', '.join(READ)}")
+            )
+        if not _DIGEST.fullmatch(part.sha256) or part.size_bytes < 0:
+            found.append((f"no pin of '{part.name}'", "give its SHA-256, 64 small hexadecimal digits, and its bytes"))
+    if len(set(names)) < len(names):
+        found.append(("a file twice", "name each once"))
+    if "config.json" not in names or not any(name.endswith(".safetensors") for name in names):
+        found.append(("no whole model", "name config.json, and weights as .safetensors, among its files"))
+    if model.hub_file or model.sha256 or model.size_bytes is not None:
+        found.append(("facts of one file beside files", "leave hub_file, sha256 and size_bytes to each of them"))
+    if model.kind != "prior":
+        found.append((f"files, and no {model.kind} reads a folder", "give one file, or kind = 'prior'"))
+    if model.options:
+        found.append(
+            ("options beside files, which nobody would read", "give them after the prior that names the model")
+        )
+    if model.hub and not _COMMIT.fullmatch(model.revision):
+        found.append((f"the revision '{model.revision}'", "give the commit, 40 small hexadecimal digits"))
+    if model.url and not model.url.endswith("/"):
+        found.append(("a url of no folder", "end it with the slash after which the names of its files come"))
+    return found
+
+
 def _faults(model: Model) -> list[tuple[str, str]]:
     """What is wrong with an entry, and the remedy of each."""
-    found = []
+    found = _folder_faults(model) if model.files else []
     if model.kind not in KINDS:
         found.append((f"the kind '{model.kind}'", f"give one of {', '.join(KINDS)}"))
     if model.commercial not in COMMERCIAL:
@@ -210,7 +273,7 @@ def _faults(model: Model) -> list[tuple[str, str]]:
         found.append((f"the SHA-256 '{model.sha256}'", "give its 64 small hexadecimal digits"))
     if model.size_bytes is not None and model.size_bytes <= 0:
         found.append((f"size_bytes = {model.size_bytes}", "give the number of its bytes, or leave it out"))
-    if bool(model.hub) != bool(model.hub_file) or (model.hub and model.url):
+    if (bool(model.hub) != bool(model.hub_file) and not model.files) or (model.hub and model.url):
         found.append(("no one source", "give hub and hub_file, or url, or none of them"))
     parts = urlsplit(model.url)
     if model.url and (parts.scheme != "https" or not parts.hostname or parts.username or parts.password):

@@ -13,7 +13,9 @@ from typing import Any
 
 from geoloc_cli.errors import WeightsMismatch, WeightsMissing
 from geoloc_cli.index.files import sha256_of
-from geoloc_cli.models.places import model_folders
+from geoloc_cli.models.catalogue import Model, catalogue
+from geoloc_cli.models.places import model_folders, models_folder
+from geoloc_cli.models.pull import check
 from geoloc_cli.models.weights import imported
 from geoloc_cli.store import key_of
 
@@ -23,15 +25,18 @@ _CONFIG = "config.json"
 
 @dataclass(frozen=True, slots=True)
 class ModelFolder:
-    """`commit`: of the hub's repository whose copy it is; empty for a folder of the user's own."""
+    """`commit`: of the hub's repository whose copy it is; `digest`: of a model of the catalogue, what was verified of
+    its files; both empty for a folder of the user's own.
+    """
 
     path: Path
     commit: str = ""
+    digest: str = ""
 
     def identity(self) -> str:
         """What an answer of the model depends on: its commit, or the SHA-256 of all of its files, which are read."""
-        if self.commit:
-            return self.commit
+        if self.commit or self.digest:
+            return self.commit or self.digest
         return key_of(**{path.name: sha256_of(path) for path in sorted(self.path.iterdir()) if path.is_file()})
 
     def read(self, name: str) -> dict[str, Any]:
@@ -44,12 +49,17 @@ class ModelFolder:
 
 
 def find_folder(name: str, revision: str, owner: str) -> ModelFolder:
-    """The folder of a model: `name` is its path, its name among this system's models, or `owner/name` on the hub.
+    """The folder of a model: `name` is its path, a model of the catalogue, whose every file is read and compared, its
+    name among this system's models, or `owner/name` on the hub.
 
     revision: the commit or branch of the hub's that is wanted; empty for the main one. Raises WeightsMissing where it
-    is not on this machine, and WeightsMismatch where it holds no configuration or no safetensors.
+    is not on this machine, and WeightsMismatch where it holds no configuration or no safetensors, or is not what the
+    catalogue says.
     """
     paths = [Path(name).expanduser()]
+    model = None if revision or paths[0].is_dir() else catalogue().get(name)
+    if model and model.files:
+        return _of_the_catalogue(model, owner)
     if not revision:
         paths += [folder / part for folder in model_folders() for part in (name, Path(name).name)]
     found = next((ModelFolder(path) for path in paths if path.is_dir()), None) or _of_the_hub(name, revision, owner)
@@ -60,6 +70,20 @@ def find_folder(name: str, revision: str, owner: str) -> ModelFolder:
             f"{owner}: {found.path} holds no weights as safetensors, and others are not read; give a model that does."
         )
     return found
+
+
+def _of_the_catalogue(model: Model, owner: str) -> ModelFolder:
+    """The folder whose files are those of the entry."""
+    found = check(model)
+    pull = f"run `geoloc models pull {model.name}`" if model.pulled else "put the files that its entry names there"
+    if found.path is None:
+        raise WeightsMissing(f"{owner} finds no {models_folder() / model.file}, of the model '{model.name}'; {pull}.")
+    if found.state != "good":
+        raise WeightsMismatch(
+            f"{owner}: {found.path} is not the folder of the model '{model.name}': a file is lacking, is another one, "
+            f"or is one too many; {pull}."
+        )
+    return ModelFolder(found.path, digest=found.sha256)
 
 
 def _of_the_hub(name: str, revision: str, owner: str) -> ModelFolder:

@@ -15,9 +15,10 @@ from geoloc_cli.models.fetch import Step
 from geoloc_cli.models.weights import imported
 
 
-def download(model: Model, step: Step, *, again: bool = False) -> Path:
+def download(model: Model, step: Step, *, again: bool = False, into: Path | None = None) -> Path:
     """The path in the hub's cache of a model's file, which is fetched unless it is there; again: even then.
 
+    into: a folder to which it is brought instead, under its name there.
     Raises MissingExtra without the library, WeightsMissing where the file cannot be had, and DiskFull. Messages hold
     nothing of what the library says, which may name signed addresses.
     """
@@ -26,13 +27,14 @@ def download(model: Model, step: Step, *, again: bool = False) -> Path:
     errors = imported("huggingface_hub.errors", owner)
     log_in = "log in by `hf auth login`, or give its token in HF_TOKEN"
     try:
-        with _quietly(hub.constants), room(Path(hub.constants.HF_HUB_CACHE)):
+        with _quietly(hub.constants), room(into or Path(hub.constants.HF_HUB_CACHE)):
             return Path(
                 hub.hf_hub_download(
                     model.hub,
                     model.hub_file,
                     revision=model.revision or None,
                     force_download=again,
+                    local_dir=into,
                     library_name="geoloc",
                     tqdm_class=_bar(step),
                 )

@@ -41,14 +41,21 @@ def listed() -> list[Listed]:
     return [_listed(model) for model in catalogue().values()]
 
 
+def _bytes_of(model: Model, path: Path) -> int:
+    """Of the file, or of those of the folder's files that are the model's."""
+    files = [path / part.name for part in model.files] or [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
+
+
 def _listed(model: Model) -> Listed:
     place = located(model)
     path = place.path if place else None
-    size = path.stat().st_size if path else model.size_bytes or (model.about_mb or 0) * 1_000_000 or None
+    known = model.whole_bytes or None
+    size = _bytes_of(model, path) if path else known or (model.about_mb or 0) * 1_000_000 or None
     lacks = []
     if path is None:
         lacks.append("file")
-    elif model.size_bytes not in (None, size):
+    elif known not in (None, size):
         lacks.append("whole file")
     if any(importlib.util.find_spec(name) is None for name in _MODULES.get(model.extra, ())):
         lacks.append("extra")

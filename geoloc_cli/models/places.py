@@ -40,9 +40,16 @@ def models_folder() -> Path:
 
 
 def located(model: Model) -> Place | None:
-    """The first file that may be the model's, and what it must be; None where there is none."""
+    """The first file, or folder of several, that may be the model's, and what it must be; None where there is none."""
+    if model.files:
+        return next((Place(path, "") for path in folders_of(model)), None)
     place = next(places((model.file,), (model,)), None)
     return Place(place.path, model.sha256 or place.sha256) if place else None
+
+
+def folders_of(model: Model) -> Iterator[Path]:
+    """Every folder of the name of a model of several files where models lie."""
+    return (folder / model.file for folder in model_folders() if (folder / model.file).is_dir())
 
 
 def places(names: Iterable[str], models: Iterable[Model]) -> Iterator[Place]:
@@ -55,7 +62,7 @@ def places(names: Iterable[str], models: Iterable[Model]) -> Iterator[Place]:
             if name and (folder / name).is_file():
                 yield Place(folder / name, recorded(folder / name))
     for model in models:
-        for path in _cached(model):
+        for path in cached(model):
             yield Place(path, model.sha256 or recorded(models_folder() / model.file))
 
 
@@ -82,7 +89,7 @@ def model_folders() -> Iterator[Path]:
     yield Path(os.environ.get("TORCH_HOME") or cache / "torch") / "hub" / "checkpoints"
 
 
-def _cached(model: Model) -> Iterator[Path]:
+def cached(model: Model) -> Iterator[Path]:
     """The model's file in the hub's cache at its revision; at the main one too where a hash tells whether it is it."""
     if not model.hub:
         return

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 from typing import Literal
 
 from geoloc_cli.errors import UsageError, WeightsMismatch, WeightsMissing
 from geoloc_cli.index.files import room, sha256_of, write_durable
-from geoloc_cli.models import hub
+from geoloc_cli.models import hub, parts
 from geoloc_cli.models.catalogue import Model
 from geoloc_cli.models.fetch import Remote, Step, fetch
 from geoloc_cli.models.offline import offline
-from geoloc_cli.models.places import WEIGHTS_VARIABLE, models_folder, places, record_of, recorded
+from geoloc_cli.models.places import WEIGHTS_VARIABLE, Place, folders_of, models_folder, places, record_of, recorded
 
 State = Literal["good", "recorded", "unknown", "damaged", "missing"]
 
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A model's file as it was read: its SHA-256, and what that was compared with.
+    """A model's file as it was read: its SHA-256 (of a folder that of its list, `models/parts.py`), and what that was
+    compared with.
 
     state: `good`, of the catalogue's hash; `recorded`, as when it was pulled first, for which nobody vouches;
     `unknown`, never recorded; `damaged`; or `missing`, with neither path nor hash.
@@ -35,17 +37,19 @@ class Checked:
 def check(model: Model) -> Checked:
     """Reads the model's file whole; of several the first that is what it must be. Opens no connection."""
     refused = None
-    for place in places((model.file,), (model,)):
-        wanted = model.sha256 or place.sha256
+    pinned = parts.stated(model) if model.files else model.sha256
+    here = map(Place, folders_of(model), repeat(pinned)) if model.files else places((model.file,), (model,))
+    for place in here:
+        wanted = pinned or place.sha256
         try:
-            digest = sha256_of(place.path)
+            digest = parts.digest_of(model, place.path) if model.files else sha256_of(place.path)
         except OSError as error:
             raise WeightsMissing(f"{place.path} cannot be read ({error.strerror}); check its permissions.") from error
         if not wanted or digest == wanted:
-            state: State = "good" if model.sha256 else "recorded" if wanted else "unknown"
+            state: State = "good" if pinned else "recorded" if wanted else "unknown"
             return Checked(model.name, state, place.path, digest, wanted)
         refused = refused or Checked(model.name, "damaged", place.path, digest, wanted)
-    return refused or Checked(model.name, "missing", wanted=model.sha256)
+    return refused or Checked(model.name, "missing", wanted=pinned)
 
 
 def pull(model: Model, step: Step = lambda done, total: None) -> tuple[Checked, bool]:
@@ -59,9 +63,10 @@ def pull(model: Model, step: Step = lambda done, total: None) -> tuple[Checked, 
     if here.state not in ("missing", "damaged"):
         return here, False
     if not model.pulled:
+        put = f"download {model.file} from {model.source}, and put it" if model.source else f"put {model.file} again"
         raise WeightsMissing(
-            f"Nobody serves the file of '{model.name}' for programs; download {model.file} from {model.source}, and "
-            f"put it into {models_folder()} or the folder that {WEIGHTS_VARIABLE} names."
+            f"Nobody serves the file of '{model.name}' for programs; {put} into {models_folder()} or the folder that "
+            f"{WEIGHTS_VARIABLE} names."
         )
     if offline():
         raise UsageError(
@@ -71,6 +76,9 @@ def pull(model: Model, step: Step = lambda done, total: None) -> tuple[Checked, 
     target = models_folder() / model.file
     wanted = model.sha256 or recorded(target)
     try:
+        if model.files:
+            digest = parts.bring(model, target, step)
+            return Checked(model.name, "good", target, digest, digest), True
         if model.url:
             path = target
             digest = fetch(Remote(model.url, f"the model '{model.name}'", model.size_bytes, wanted), target, step)

@@ -1,4 +1,4 @@
-"""A server of one file on this machine, that can break off, ignore ranges, change the file, or send another one."""
+"""A server of files on this machine, that can break off, ignore ranges, change them, or send another one."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from geoloc_cli.models.fetch import Remote
 class Server:
     """What is served and how; `asked` are the Range headers of the requests so far, None where there was none.
 
+    files: by the last part of the path, in place of `data`.
     breaks: how many bytes of the body are sent before the connection is closed, request by request; None is all.
     statuses: what is answered instead, request by request; 0 is the file.
     """
 
-    data: bytes
+    data: bytes = b""
+    files: dict[str, bytes] = field(default_factory=dict)
     etag: str = '"one"'
     modified: str = ""
     ranges: bool = True
@@ -45,6 +47,7 @@ def serving(server: Server) -> Iterator[Server]:
 
         def do_GET(self) -> None:
             given = self.headers.get("Range")
+            data = server.files.get(self.path.rpartition("/")[2], server.data)
             server.asked.append(given)
             status = server.statuses.pop(0) if server.statuses else 0
             if status:
@@ -59,17 +62,17 @@ def serving(server: Server) -> Iterator[Server]:
                 return
             unchanged = self.headers.get("If-Range") in (server.etag, server.modified)
             start = int(given[len("bytes=") : -1]) if given and server.ranges and unchanged else 0
-            if given and start >= len(server.data) and start:
+            if given and start >= len(data) and start:
                 self.send_response(416)
-                self.send_header("Content-Range", f"bytes */{len(server.data)}")
+                self.send_header("Content-Range", f"bytes */{len(data)}")
                 self.send_header("Content-Length", "0")
                 self.end_headers()
                 return
-            body = server.data[start:]
+            body = data[start:]
             self.send_response(206 if start else 200)
             if start:
                 told = start if server.range_start is None else server.range_start
-                self.send_header("Content-Range", f"bytes {told}-{len(server.data) - 1}/{len(server.data)}")
+                self.send_header("Content-Range", f"bytes {told}-{len(data) - 1}/{len(data)}")
             for name, value in (("ETag", server.etag), ("Last-Modified", server.modified)):
                 if value:
                     self.send_header(name, value)

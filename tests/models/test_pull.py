@@ -17,7 +17,7 @@ from served import Server, serving
 
 from geoloc_cli.errors import UsageError, WeightsMismatch, WeightsMissing
 from geoloc_cli.models import fetch as fetching
-from geoloc_cli.models.catalogue import Model, built_in
+from geoloc_cli.models.catalogue import Model, Part, built_in
 from geoloc_cli.models.places import record_of
 from geoloc_cli.models.pull import check, pull
 
@@ -111,10 +111,11 @@ def test_a_folder_that_cannot_be_written_is_named(folder: Path) -> None:
 
 
 class Hub:
-    """A hub of one file, as its library asks for it; `told` are the tokens that it sends."""
+    """A hub of one file, or of several by their names, as its library asks for it; `told` are the tokens it sends."""
 
     def __init__(self) -> None:
         self.data = DATA
+        self.files: dict[str, bytes] = {}
         self.commit = COMMIT
         self.error = ""
         self.told: list[str] = []
@@ -148,6 +149,7 @@ def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
             pass
 
         def do_HEAD(self) -> None:
+            state.data = state.files.get(self.path.rpartition("/")[2], state.data)
             state.told.append(self.headers.get("Authorization", ""))
             state.asked.append(f"{self.command} {self.path}")
             status = {"": 200, "GatedRepo": 403, "RepoNotFound": 401}.get(state.error, 404)
@@ -236,6 +238,24 @@ def test_what_the_hub_refuses_is_one_sentence_without_secrets(
     assert "secret" not in str(caught.value) + caplog.text
     assert "\n" not in str(caught.value)
     assert caught.value.__cause__ is None
+
+
+def test_a_folder_of_the_hub_is_kept_whole_beside_the_others(folder: Path, hub: Hub) -> None:
+    hub.files = {"config.json": b"{}", "tokenizer.json": b"[1]", "model.safetensors": DATA}
+    parts = tuple(Part(name, hashlib.sha256(data).hexdigest(), len(data)) for name, data in hub.files.items())
+    model = of_hub(hub="a/b", hub_file="", revision=COMMIT, file="tiny-vl", files=parts)
+    hub.files["tokenizer.json"] = b"[2]"
+    with pytest.raises(WeightsMismatch, match=r"What the hub sends is not tokenizer.json of the model 'siglip2-base'"):
+        pull(model)
+    assert check(model).state == "missing"
+    hub.files["tokenizer.json"] = b"[1]"
+    hub.asked.clear()
+    done, fetched = pull(model)
+    assert (done.state, done.path, fetched) == ("good", folder / "tiny-vl", True)
+    assert {path.name for path in (folder / "tiny-vl").iterdir()} == set(hub.files)
+    assert {path.name for path in folder.iterdir()} == {"tiny-vl", "tiny-vl.lock"}
+    assert not [line for line in hub.asked if "config.json" in line]  # it was whole before
+    assert all(f"/a/b/resolve/{COMMIT}/" in line for line in hub.asked)
 
 
 def test_a_hub_that_is_not_there(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
