@@ -13,6 +13,8 @@ from geoloc_cli.errors import UsageError
 from geoloc_cli.geo.stated import length_of
 from geoloc_cli.types import Failure
 
+# Spreadsheets write semicolons where commas are decimal.
+_DELIMITERS = (",", ";", "\t")
 _COLUMNS = ("path", "lat", "lon", "radius")
 
 
@@ -33,7 +35,7 @@ def claim_of(place: str | None, region: str | None, time: str | None) -> Claim:
 
 
 def read_claims(path: str) -> Iterator[Asked | Unchecked]:
-    """The claims of a CSV file with the columns path, lat, lon, radius and, where there is one, time.
+    """The claims of a CSV file, by commas, semicolons or tabs: the columns path, lat, lon, radius and perhaps time.
 
     Photos are named from the file's folder. A row that is none becomes an answer that says why. Raises UsageError where
     the file is no such table.
@@ -41,7 +43,9 @@ def read_claims(path: str) -> Iterator[Asked | Unchecked]:
     home = Path(path).parent
     try:
         with Path(path).open(encoding="utf-8-sig", errors="surrogateescape", newline="") as lines:
-            rows = csv.DictReader(lines)
+            header = lines.readline()
+            lines.seek(0)
+            rows = csv.DictReader(lines, delimiter=max(_DELIMITERS, key=header.count))
             lacking = [name for name in _COLUMNS if name not in (rows.fieldnames or ())]
             if lacking:
                 raise UsageError(f"{path} lacks the column {lacking[0]}; it takes path, lat, lon, radius and time.")

@@ -56,7 +56,8 @@ class Tally:
         """The summary: a sentence on stderr, and one event."""
         seconds = time.monotonic() - self.began
         counts = {"located": self.located, "coarse": self.coarse, "unlocated": self.unlocated, "failed": self.failed}
-        said = f"{self.photos} photos: {', '.join(f'{number} {name}' for name, number in counts.items())}"
+        told = ", ".join(f"{number} {name}" for name, number in counts.items())
+        said = f"{self.photos} photo{'' if self.photos == 1 else 's'}: {told}"
         took = f"{seconds:.1f} s" if seconds < 60.0 else duration(seconds)
         if self.slowest_s >= _WORTH_NAMING_S:
             took += f", the slowest {printable(self.slowest or '')} with {self.slowest_s:.1f} s"

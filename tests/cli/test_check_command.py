@@ -58,7 +58,8 @@ def test_a_table_of_claims_gives_each_its_verdict_and_bad_rows_cost_only_themsel
         "missing.jpg,47,8,50m,",
         f"indexed.jpg,{claim(town.photos[3], 5.0, '200m')},",
     ]
-    (tmp_path / "claims.csv").write_text("\n".join(rows) + "\n")
+    # As a spreadsheet writes it where commas are decimal.
+    (tmp_path / "claims.csv").write_text("\n".join(rows).replace(",", ";") + "\n")
     status, out, err = check("--claims", str(tmp_path / "claims.csv"), "--index", town.index, "--json")
     found = [json.loads(line) for line in out.splitlines()]
     assert [one["verdict"] for one in found] == [

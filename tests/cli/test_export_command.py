@@ -68,6 +68,15 @@ def test_the_unsure_and_other_stages_stay_out_and_bad_lines_are_named(tmp_path: 
     assert summary == "1 photos written; left out: 1 less sure, 1 unlocated, 1 failed, 1 of another stage."
 
 
+def test_a_file_of_another_kind_is_told_of_in_twenty_lines_and_a_count(tmp_path: Path) -> None:
+    (tmp_path / "photo.jpg").write_bytes(b"\xff\n" * 30 + lines(FIX))
+    _, said = export(str(tmp_path / "photo.jpg"), str(tmp_path / "photo.jpg"), "--to", "csv", status=1)
+    told = [line.partition("photo.jpg")[2] for line in said.splitlines()]
+    assert told[19].startswith(", line 20, was passed over: ")
+    assert told[20] == ": 10 more lines were passed over."
+    assert len(told) == 2 * 21 + 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -142,7 +142,7 @@ def test_a_model_of_ones_own_makes_an_index(photos: list[str], tmp_path: Path, m
     (tmp_path / "at.csv").write_text("path,lat,lon\n" + "".join(f"{p},50.0,10.0\n" for p in photos))
     assert "3 added" in geoloc("index", "build", *photos, "--index", folder, *described)
     assert "salad" in geoloc("index", "info", folder)
-    assert "1 photos: 1 located" in geoloc("locate", photos[0], "--index", folder)
+    assert "1 photo: 1 located" in geoloc("locate", photos[0], "--index", folder)
 
 
 def geoloc(*arguments: str | Path) -> str:
