@@ -32,6 +32,8 @@ from geoloc_cli.types import Belief, Component, Failure, Fix, InAlbum, PriorGues
 Answer = Fix | Failure
 
 NAME = "album"
+# What these say is the user's word, the clock's or the altimeter's, and the same of many photographs.
+_NOT_OF_THE_PICTURE = ("near", "clock", "terrain")
 # Of one belief; lighter ones count as doubt.
 _COMPONENTS = 64
 # No answer is so sure that a hundred neighbours could not outweigh it.
@@ -116,12 +118,15 @@ def _told_once(alone: Mapping[str, Fix]) -> tuple[dict[str, Fix], dict[str, str]
 
     Copies of one photograph have its belief and its candidates to the last digit, and are no further witnesses. What
     several say alike of whom nothing was recognised is no word of theirs, but of a prior, as of a place that was given:
-    heard from each, thirty photographs would be surer of it than whoever gave it. These only borrow.
+    heard from each, thirty photographs would be surer of it than whoever gave it. These only borrow, and so do those in
+    whose belief such a word stands beside what the picture says, and cannot be told from it any more.
     """
     fixes: dict[str, Fix] = {}
     copies: dict[str, str] = {}
     first: dict[tuple[Any, ...], str] = {}
-    words = Counter(fix.belief.components for fix in alone.values() if fix.stage in (None, "prior"))
+    unseen = [fix for fix in alone.values() if fix.stage in (None, "prior")]
+    words = Counter(fix.belief.components for fix in unseen)
+    stated = Counter(word for fix in unseen for word in _stated(fix))
     for path, fix in alone.items():
         said = fix.belief.components
         if fix.candidates and fix.stage not in (None, "prior"):
@@ -129,9 +134,17 @@ def _told_once(alone: Mapping[str, Fix]) -> tuple[dict[str, Fix], dict[str, str]
             if known != path:
                 copies[path] = known
                 continue
-        given = fix.stage in (None, "prior") and said and words[said] > 1
+        repeated = words[said] > 1 or any(stated[word] > 1 for word in _stated(fix))
+        given = fix.stage in (None, "prior") and said and repeated
         fixes[path] = replace(fix, status="unlocated", belief=Belief(), lat=None, lon=None) if given else fix
     return fixes, copies
+
+
+def _stated(fix: Fix) -> set[tuple[Any, ...]]:
+    """What was said in an answer's making that is no word of the picture."""
+    return {
+        (g.name, g.lat, g.lon, g.radius_m) for g in fix.priors if g.lat is not None and g.name in _NOT_OF_THE_PICTURE
+    }
 
 
 def _name(path: str) -> str:

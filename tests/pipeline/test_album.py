@@ -17,7 +17,7 @@ from geoloc_cli.geo.earth import destination, haversine_m
 from geoloc_cli.photos.moments import Moment
 from geoloc_cli.pipeline.album import AlbumOptions, Answer, Told, smooth_album
 from geoloc_cli.records import dumps, json_schema, loads
-from geoloc_cli.types import Belief, Candidate, Component, Failure, Fix, Pose
+from geoloc_cli.types import Belief, Candidate, Component, Failure, Fix, Pose, PriorGuess
 
 HERE = (59.95, 24.5)
 
@@ -205,6 +205,14 @@ def test_what_is_said_once_is_heard_once() -> None:
     ]
     found, _ = smooth(given)
     assert [replace(one, album=None) for one in found] == given
+    # Nor where a sign in each picture says something of its own beside it.
+    near = PriorGuess("near", *at(0.0), 2000.0)
+    signs: list[Answer] = [
+        replace(fix(i, (at(100.0 * i), 1500.0, 0.9)), stage="prior", priors=(near, PriorGuess("ocr", *at(i), 3000.0)))
+        for i in range(9)
+    ]
+    found, _ = smooth(signs)
+    assert [replace(one, album=None) for one in found] == signs
     # They borrow as those do that say nothing.
     found, told = smooth([given[0], *walk(9)[1:8], given[8]])
     assert max(one.radius_m or 1e9 for one in found) < 150.0
