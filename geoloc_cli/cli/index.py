@@ -250,11 +250,13 @@ def remove(
 
 
 @app.command("verify")
-def verify(directory: str = _DIR, as_json: bool = options.JSON) -> None:
+def verify(directory: str = _DIR, as_json: bool = options.JSON, quiet: bool = options.QUIET) -> None:
     """Read every byte of an index and compare it with what was written."""
     from geoloc_cli.index.inspect import verify as read
 
-    verdict = read(directory)
+    with bar(0, quiet) as shown:
+        verdict = read(directory, shown.expect, shown.step)
+        shown.stop()
     if as_json:
         typer.echo(json.dumps(asdict(verdict), indent=2))
     else:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 PERIOD_S = 30.0
 # Stages that pass each photo once, and are counted as one way.
 _MAIN = ("locating", "describing", "asking")
-_UNITS = {"matching": "pairs", "reading": "models"}
+_UNITS = {"matching": "pairs", "reading": "models", "files": "files"}
 
 
 @dataclass(slots=True)

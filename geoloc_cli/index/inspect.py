@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from geoloc_cli.index.rows import NewPhoto, PhotoFacts, packed
 from geoloc_cli.index.writer import IndexWriter
 from geoloc_cli.types import Position
 
+# What a verification goes through.
+_FILES, _PHOTOS = "files", "photos"
 # Photos of another index that are copied in one transaction.
 _BATCH = 64
 
@@ -66,14 +69,23 @@ def _flat(photo: dict[str, Any]) -> dict[str, Any]:
     return {"path": photo.pop("path"), **position, **photo}
 
 
-def verify(folder: str | Path) -> Verdict:
-    """Reads every byte of an index and compares it with what was written; raises only where nothing can be opened."""
+def verify(
+    folder: str | Path,
+    expect: Callable[[str, int], None] = lambda stage, total: None,
+    step: Callable[[str, int], None] = lambda stage, done: None,
+) -> Verdict:
+    """Reads every byte of an index and compares it with what was written; raises only where nothing can be opened.
+
+    expect, step: told of how many files and photos there are, and of each that is done.
+    """
     root = Path(folder)
     faults: list[str] = []
     with Index.open(root) as index:
         faults += index.check_database()
         files = index.files()
+        expect(_FILES, len(files))
         for name, kind, size, sha256 in files:
+            step(_FILES, 1)
             home = derived.folder_of(root) if kind == "derived" else root / ("state" if kind == "state" else "segments")
             fault = _file_fault(home, name, size, sha256)
             if fault and kind == "derived":
@@ -81,7 +93,9 @@ def verify(folder: str | Path) -> Verdict:
             if fault:
                 faults.append(fault)
         photos = index.all_photos()
+        expect(_PHOTOS, len(photos))
         for photo in photos:
+            step(_PHOTOS, 1)
             try:
                 index.local(photo.row_id)
             except IndexDamaged as error:

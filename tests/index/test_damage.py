@@ -8,6 +8,7 @@ import json
 import random
 import shutil
 import sqlite3
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -138,7 +139,12 @@ def test_derived_files_are_done_without(index: Path, harm: str) -> None:
         shutil.rmtree(index / "derived")
     assert found(index) == before
     assert all("derived data: searches do without it" in fault for fault in verify(index).faults)
-    assert len(verify(index).faults) == 5
+    expected, done = Counter[str](), Counter[str]()
+    verdict = verify(
+        index, lambda stage, total: expected.update({stage: total}), lambda stage, n: done.update({stage: n})
+    )
+    assert len(verdict.faults) == 5
+    assert done == expected == {"files": verdict.files, "photos": verdict.photos}
     with IndexWriter(index) as writer:
         writer.compact()
     assert verify(index).faults == ()
