@@ -309,11 +309,11 @@ class InAlbum:
 class Fix:
     """The answer for one photo that was handled: located (`ok`), or honestly not (`unlocated`, with its reason).
 
-    `confidence` is the probability that the answer is within 1 km. `reason` is one of `not_in_index`,
-    `too_few_matches`, `prior_disagrees`, `not_georeferenced`, `nothing_known` (by any prior, which were all that was
-    asked) where `status` is `unlocated`; where a pose was asked for
-    and there is none, `no_pose_` and why (`pose/estimate.py`), or `pose_less_sure` than retrieval's place; with a pose,
-    `pose_without_gravity`, `_altitude` or both where that contradicts the picture, and was left out of it. In a
+    `confidence` is the probability that the answer is within 1 km; of one that is `disclosed` by cells, that of the
+    answer as it was. `reason` is one of `not_in_index`, `too_few_matches`, `prior_disagrees`, `not_georeferenced`,
+    `nothing_known` (by any prior, which were all that was asked) where `status` is `unlocated`; where a pose was asked
+    for and there is none, `no_pose_` and why (`pose/estimate.py`), or `pose_less_sure` than retrieval's place; with a
+    pose, `pose_without_gravity`, `_altitude` or both where that contradicts the picture, and was left out of it. In a
     sequence or an album it is `off_the_track` where the photo's own answer was refused: `unlocated`, or `ok` at stage
     `prior` where the track says where it was; a photo that had no answer keeps its reason there. A pose in a map that
     is nowhere on the Earth is `ok`, with no `lat` and `lon`. `disclosed` is None where everything is told; it is

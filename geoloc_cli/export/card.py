@@ -91,12 +91,12 @@ def _drawn(fix: Fix, place: Place | None, parts: list[Component], view: View, ti
 def _figures(fix: Fix) -> Html:
     rows: list[tuple[str, str]] = []
     if fix.lat is not None and fix.lon is not None:
-        rows.append(("place", f"{fix.lat:.6f}, {fix.lon:.6f}"))
+        rows.append(("place", f"{fix.lat}, {fix.lon}" if fix.disclosed else f"{fix.lat:.6f}, {fix.lon:.6f}"))
         rows.append(("radius", f"{length(fix.radius_m)} (90 %)" if fix.radius_m is not None else "not known"))
         if (sea_m := alt_sea_m_of(fix)) is not None:
             rows.append(("altitude", f"{sea_m:.1f} m above the sea"))
     if fix.stage:
-        rows.append(("within 1 km", f"{fix.confidence:.0%} sure"))
+        rows.append(("exact place, not told" if fix.disclosed else "within 1 km", f"{fix.confidence:.0%} sure"))
     rows += [("rests on", fix.stage)] if fix.stage else []
     if fix.pose and fix.pose.heading_deg is not None:
         pitch, roll = fix.pose.pitch_deg or 0.0, fix.pose.roll_deg or 0.0

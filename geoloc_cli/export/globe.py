@@ -182,6 +182,8 @@ def _on(view: View, lat: float, lon: float) -> Floats | None:
 def _said(fix: Fix) -> str:
     if fix.lat is None or fix.lon is None or fix.radius_m is None:
         return f"{fix.status} ({fix.reason})" if fix.reason else fix.status
+    if fix.disclosed:
+        return f"{fix.lat}, {fix.lon} ± {length(fix.radius_m)}, told by {fix.disclosed.level}"
     return f"{fix.lat:.5f}, {fix.lon:.5f} ± {length(fix.radius_m)}, confidence {fix.confidence:.2f}"
 
 

@@ -96,7 +96,7 @@ def _columns(answers: Sequence[Fix | Failure], truth: Sequence[Place | None] | N
 
 
 _NAMES = (
-    *("name", "status", "reason", "lat", "lon", "alt_sea_m", "radius_m", "confidence", "stage"),
+    *("name", "status", "reason", "lat", "lon", "alt_sea_m", "radius_m", "confidence", "disclosed", "stage"),
     *("belief", "candidates", "pose", "priors"),
 )
 
@@ -115,6 +115,7 @@ def _row(answer: Fix | Failure, skipped: int, known: dict[Any, int], kept: Kept)
         "alt_sea_m": _short(alt_sea_m_of(answer), 7),
         "radius_m": _short(answer.radius_m),
         "confidence": round(answer.confidence, 4),
+        "disclosed": answer.disclosed.level if answer.disclosed else None,
         "stage": answer.stage,
         "belief": [[_degrees(c.lat), _degrees(c.lon), _short(c.radius_m), _short(c.weight)] for c in components],
         "candidates": [_candidate(one, known) for one in answer.candidates[: kept.candidates]],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from geoloc_cli.export.card import card
 from geoloc_cli.export.views import around
 from geoloc_cli.export.world import WorldMap
-from geoloc_cli.types import Belief, Candidate, Component, Failure, Fix, Pose, PriorGuess
+from geoloc_cli.types import Belief, Candidate, Component, Disclosed, Failure, Fix, Pose, PriorGuess
 
 HOSTILE = "</style></script><script>alert(1)</script>\"'&\u202egpj.\n\x00\udc80" + 5000 * "x"
 NOTHING = (0.0, 0.0, 0.0)
@@ -86,3 +87,13 @@ def test_a_wedge_points_where_the_camera_looked(lat: float, lon: float, heading_
     corners = np.cumsum(np.reshape(numbers, (-1, 2)), axis=0)
     x, y = corners[1:].mean(axis=0) - corners[0]
     assert math.degrees(math.atan2(x, -y)) % 360.0 == pytest.approx(heading_deg, abs=1.0)
+
+
+def test_a_card_of_a_cell_claims_no_nearness_to_its_middle() -> None:
+    told = card(
+        replace(fix(55.7, 13.15, 13_000.0, Component(55.7, 13.15, 13_000.0, 0.99)), disclosed=Disclosed("city"))
+    )
+    assert "within 1 km" not in told
+    assert "55.7, 13.15" in told
+    assert "55.700" not in told.partition("<dl")[2]
+    assert "within 1 km" in card(fix(55.7, 13.15, 13.0, Component(55.7, 13.15, 13.0, 0.99)))

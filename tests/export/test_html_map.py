@@ -144,6 +144,7 @@ def test_what_is_told_of_a_photograph_is_what_the_record_says() -> None:
     assert (photos["lat"], photos["lon"]) == ([-33.5, None, None], [-70.25, None, None])
     assert (photos["radius_m"][0], photos["confidence"][0], photos["stage"][0]) == (12.5, 0.9, "pose")
     assert photos["alt_sea_m"] == [SEA_M, None, None]
+    assert photos["disclosed"] == [None, None, None]
     assert photos["belief"][0] == [[47.25, 8.5, 12.5, 0.9]]
     assert photos["pose"][0] == ["maps/city#0", 90.0, -10.0, 5.0, 50, 1.0, [0.5, 0.6, 0.9]]
     assert photos["candidates"][0] == [[0, 0.75, None, 40]]

@@ -92,12 +92,14 @@ def test_a_photo_beside_the_walk_is_posed_to_decimetres_and_degrees(street: Mapp
         assert fix.pose.heading_deg is not None
         assert fix.pose.camera is not None
         assert (fix.pose.camera.width, fix.pose.camera.height) == (query.pose.width, query.pose.height)
-        # The lens is the map's own, and a walk along its sight says it to a few hundredths.
+        # The lens is the map's own (below), and a walk along its sight says it to a few hundredths.
         assert fix.pose.camera.params[0] == pytest.approx(query.pose.focal_px, rel=0.05)
         # The map's photographs say how high above the sea they are, and a fix counts from the ellipsoid, 18 m below.
         assert fix.alt_m == pytest.approx(query.alt_m + float(undulation_m(query.lat, query.lon)), abs=0.5)
         component = map_of(fix.pose, str(street.folder / "map"), "", None, "mutual-nn")
         assert component is not None
+        lens = component.model.images[street.photos[0].path].camera
+        assert fix.pose.camera.params == pytest.approx(lens.params, abs=1e-8)
         assert set(component.model.images) == {photo.path for photo in street.photos}
         true = np.array(enu_from_geodetic(query.lat, query.lon, query.alt_m, georeference.origin))
         errors.append(float(np.linalg.norm(np.array(fix.pose.center_in_enu) - true)))

@@ -42,7 +42,10 @@ function factsOf(photos, number, error) {
   if (of('status') === 'unlocated') facts.push(['unlocated', of('reason') || '']);
   if (of('lat') !== null) facts.push(['place', placeText(of('lat'), of('lon'))]);
   if (of('radius_m') !== null) facts.push(['within', `${spelled(of('radius_m'))}, 9 times in 10`]);
-  if (of('lat') !== null) facts.push(['confidence', `${of('confidence').toFixed(2)} to be within 1 km`]);
+  if (of('lat') !== null) {
+    const of_what = of('disclosed') ? 'of the exact place, which is not told' : 'to be within 1 km';
+    facts.push(['confidence', `${of('confidence').toFixed(2)} ${of_what}`]);
+  }
   if (!Number.isNaN(error)) facts.push(['error', `${spelled(error)} from the true place`]);
   if (of('stage')) facts.push(['stage', of('stage')]);
   if (of('status') === 'ok' && of('reason')) facts.push(['note', of('reason')]);
